@@ -1,0 +1,57 @@
+import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { loadConfig } from '../src/base/config.ts'
+import { createLog } from '../src/base/log.ts'
+import { listen, stopWith } from '../src/base/process.ts'
+import { createIdentities } from '../src/edge/identity.ts'
+import { loadEdgeKeys } from '../src/edge/keys.ts'
+import { createOrders } from '../src/edge/orders.ts'
+import { createEdgeServer } from '../src/edge/server.ts'
+import { createEdgeStore } from '../src/edge/store.ts'
+import { createWriteback } from '../src/edge/writeback.ts'
+import { createIntakeClient } from '../src/intake/client.ts'
+import { openGenesis } from '../src/trust/roster.ts'
+import { edgeVault } from '../src/vault/client.ts'
+import { createTracer } from '../src/watch/client.ts'
+
+const config = loadConfig('edge')
+const log = createLog('edge')
+const clock = () => Math.floor(Date.now() / 1000)
+const keys = loadEdgeKeys(config.keysDir)
+const trusted = openGenesis(readFileSync(config.genesis, 'utf8'), config.genesisDigest)
+const store = createEdgeStore(config.database!, log)
+const intake = createIntakeClient()
+const vault = edgeVault(config.calls.vault!)
+const trace = createTracer(config.calls.watch!, log)
+const context = {
+  store,
+  intake,
+  vault,
+  identities: createIdentities(store, trusted, clock, trace),
+  orders: createOrders(store, trusted, keys.delivery, clock),
+  writeback: createWriteback(store, clock, log),
+  trusted,
+  pathKey: keys.path,
+  channelKey: createHmac('sha256', keys.path).update('bulkhead-channel/v1').digest(),
+  clock,
+  log,
+  trace,
+}
+const edge = { context, publicUrl: config.publicUrl ?? config.urls.edge, trustedProxy: config.trustedProxy }
+const tls = config.tls
+  ? { key: readFileSync(config.tls.key), cert: readFileSync(config.tls.cert) }
+  : { key: readFileSync(join(config.keysDir, 'tls.key')), cert: readFileSync(join(config.keysDir, 'tls.crt')) }
+
+process.on('message', (message: { t?: string }, handle: unknown) => {
+  if (message.t === 'intake') intake.attach(handle as Socket)
+})
+const servers = [createEdgeServer(edge), createEdgeServer(edge, tls)]
+await listen(servers[0]!, config.listen.http!)
+await listen(servers[1]!, config.listen.tls!)
+stopWith(servers, async () => {
+  context.writeback.close()
+  await context.writeback.flush()
+  await store.close()
+})

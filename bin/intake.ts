@@ -1,0 +1,3 @@
+import { startIntake } from '../src/intake/server.ts'
+
+startIntake(code => process.exit(code))

@@ -1,0 +1,26 @@
+import type { Log } from '../base/log.ts'
+import type { Intake } from '../intake/client.ts'
+import type { Trusted } from '../trust/roster.ts'
+import type { EdgeVault } from '../vault/client.ts'
+import type { createIdentities } from './identity.ts'
+import type { createOrders } from './orders.ts'
+import type { EdgeStore } from './store.ts'
+import type { Writeback } from './writeback.ts'
+
+/** What the handlers of one edge share. `clock`: seconds since 1970. */
+export type Context = {
+  store: EdgeStore
+  intake: Intake
+  vault: EdgeVault
+  identities: ReturnType<typeof createIdentities>
+  orders: ReturnType<typeof createOrders>
+  writeback: Writeback
+  trusted: Trusted
+  /** Checks path tokens; the vault makes them with the same key. */
+  pathKey: Buffer
+  /** Names user channels without naming users. */
+  channelKey: Buffer
+  clock: () => number
+  log: Log
+  trace: (code: string, fields?: { device?: string; order?: string }) => void
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { BulkheadError } from '../base/errors.ts'
+
+// HTTP framing. Whoever has no path token meets this file, node:http and TLS, and nothing else.
+
+const NOT_FOUND_BODY = 'Not found\n'
+const NOT_FOUND_HEADERS = [
+  'Content-Type',
+  'text/plain; charset=utf-8',
+  'Content-Length',
+  String(NOT_FOUND_BODY.length),
+  'Connection',
+  'close',
+]
+/** The one answer to everything that is not ours, byte for byte. */
+export const RAW_NOT_FOUND = Buffer.from(
+  `HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${NOT_FOUND_BODY.length}\r\nConnection: close\r\n\r\n${NOT_FOUND_BODY}`,
+)
+
+export function sendNotFound(response: ServerResponse): void {
+  response.writeHead(404, 'Not Found', NOT_FOUND_HEADERS)
+  response.end(NOT_FOUND_BODY)
+}
+
+const limits = {
+  maxHeaderSize: 48 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 75_000,
+  requireHostHeader: false,
+}
+
+/** A listener that frames strictly: what node:http cannot read gets the same 404 as an unknown route. */
+export function frameHttp(handle: RequestListener, tls?: { key: string | Buffer; cert: string | Buffer }): Server {
+  const server = tls
+    ? createTlsServer({ ...limits, ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' })
+    : createServer(limits)
+  server.maxHeadersCount = 64
+  const listen: RequestListener = (request, response) => {
+    response.sendDate = false
+    handle(request, response)
+  }
+  server.on('request', listen)
+  server.on('checkContinue', listen) // "100 Continue" is said by readBody, so never to a stranger
+  server.on('checkExpectation', (_request, response: ServerResponse) => {
+    response.sendDate = false
+    sendNotFound(response)
+  })
+  server.on(
+    'clientError',
+    (_error, socket: Duplex) => void (socket.writable ? socket.end(RAW_NOT_FOUND) : socket.destroy()),
+  )
+  server.on('connect', (_request, socket: Duplex) => socket.end(RAW_NOT_FOUND))
+  return server
+}
+
+const MOST_BUFFERED = 64 * 1024 * 1024
+let buffered = 0
+
+/** The whole body. Throws LIMIT above `most`; UNAVAILABLE while all bodies together would hold too much memory. */
+export async function readBody(request: IncomingMessage, response: ServerResponse, most: number): Promise<Buffer> {
+  const claimed = Number(request.headers['content-length'] ?? 0)
+  if (claimed > most) throw new BulkheadError('LIMIT', `At most ${most} bytes are read here.`)
+  if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length
+      buffered += chunk.length
+      if (size > most) throw new BulkheadError('LIMIT', `At most ${most} bytes are read here.`)
+      if (buffered > MOST_BUFFERED) throw new BulkheadError('UNAVAILABLE', 'Too many large messages at once.')
+      chunks.push(chunk)
+    }
+  } finally {
+    buffered -= size
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+}
+
+const presented = new WeakMap<object, string | null>()
+
+/** SHA-256 (hex) of the certificate that the other end of this TLS connection proved to hold; null for none. Once for each connection. */
+export function tlsCertificate(request: IncomingMessage): string | null {
+  const socket = request.socket as TLSSocket
+  if (!socket.encrypted) return null
+  let known = presented.get(socket)
+  if (known === undefined) {
+    const certificate = socket.getPeerX509Certificate()
+    known = certificate ? createHash('sha256').update(certificate.raw).digest('hex') : null
+    presented.set(socket, known)
+  }
+  return known
+}
+
+/** RFC 9440 section 2.2: a byte sequence between colons. Only asked for where the peer is the trusted proxy. */
+export function proxyCertificate(request: IncomingMessage): string | null {
+  const header = request.headers['client-cert']
+  if (typeof header !== 'string') return null
+  const match = /^:([A-Za-z0-9+/]{1,16000}={0,2}):$/.exec(header.trim())
+  if (!match) throw new BulkheadError('MALFORMED', 'The Client-Cert header is not a byte sequence.')
+  return createHash('sha256').update(Buffer.from(match[1]!, 'base64')).digest('hex')
+}

@@ -1,0 +1,85 @@
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { BulkheadError } from '../base/errors.ts'
+import type { SignerFound } from '../intake/api.ts'
+import type { Trusted } from '../trust/roster.ts'
+import { type Voucher, verifyVoucher } from '../trust/voucher.ts'
+import type { EdgeStore } from './store.ts'
+
+// Who a device is: the voucher of the certificate it proved, signed by the vault, checked here. Nothing about it comes from another table.
+
+export type Identity = { voucher: Voucher; key: KeyObject; current: boolean; used: boolean }
+type Known = { at: number; identities: Map<string, Identity> }
+
+const FRESH_SECONDS = 60 // how long a revocation made elsewhere may go unseen
+const MOST_PATHS = 100_000
+
+export function createIdentities(
+  store: Pick<EdgeStore, 'findVouchers'>,
+  trusted: Trusted,
+  clock: () => number,
+  trace: (code: string) => void,
+) {
+  const paths = new Map<string, Known>()
+
+  async function load(path: string): Promise<Known> {
+    const found = await store.findVouchers(path)
+    const identities = new Map<string, Identity>()
+    for (const row of found) {
+      if (row.state !== 'valid') continue
+      try {
+        const voucher = verifyVoucher(row.voucher, row.signature, row.certificate, trusted)
+        if (voucher.path !== path) throw new BulkheadError('UNPROVEN', 'A voucher for other URLs.')
+        const before = paths.get(path)?.identities.get(row.certificate)
+        identities.set(
+          row.certificate,
+          before ?? { voucher, key: publicKey(voucher.publicKey), current: true, used: false },
+        )
+      } catch {
+        trace('voucher-unproven') // a row that somebody changed: as good as none
+      }
+    }
+    const replaced = new Set([...identities.values()].map(({ voucher }) => voucher.previous))
+    for (const [certificate, identity] of identities) identity.current = !replaced.has(certificate)
+    const known = { at: clock(), identities }
+    if (paths.size >= MOST_PATHS) paths.delete(paths.keys().next().value!)
+    paths.set(path, known)
+    return known
+  }
+
+  return {
+    /** All identities that may use these URLs. One device has two while it renews; several share a profile that was copied. */
+    async ofPath(path: string, fresh = false): Promise<Map<string, Identity>> {
+      const known = paths.get(path)
+      if (known && !fresh && clock() - known.at < FRESH_SECONDS && known.identities.size > 0) return known.identities
+      return (await load(path)).identities
+    },
+    forget: (path: string) => void paths.delete(path),
+  }
+}
+
+const publicKey = (spki: string) => createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' })
+
+// DER of: SEQUENCE { messageDigest, SET { OCTET STRING … } } up to the digest's bytes (RFC 5652 section 11.2).
+const digestAttribute = {
+  sha1: Buffer.from('302306092a864886f70d01090431160414', 'hex'),
+  sha256: Buffer.from('302f06092a864886f70d01090431220420', 'hex'),
+  sha384: Buffer.from('303f06092a864886f70d01090431320430', 'hex'),
+  sha512: Buffer.from('304f06092a864886f70d01090431420440', 'hex'),
+}
+
+/** Whether the holder of `key` signed exactly this body. Intake only found the parts: a captured intake cannot make this true. */
+export function signatureHolds(signer: SignerFound, body: Buffer, key: KeyObject): boolean {
+  try {
+    const signature = Buffer.from(signer.signature, 'base64')
+    if (signer.attributes === null) {
+      // A body that is itself a SET could be somebody's signed attributes, passed off as content; no message of ours starts so.
+      return body[0] !== 0x31 && verify(signer.digest, body, key, signature)
+    }
+    const attributes = Buffer.from(signer.attributes, 'base64')
+    const digest = createHash(signer.digest).update(body).digest()
+    if (!attributes.includes(Buffer.concat([digestAttribute[signer.digest], digest]))) return false
+    return verify(signer.digest, attributes, key, signature)
+  } catch {
+    return false
+  }
+}

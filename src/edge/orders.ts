@@ -1,0 +1,44 @@
+import type { KeyObject } from 'node:crypto'
+import { BulkheadError } from '../base/errors.ts'
+import type { Trusted } from '../trust/roster.ts'
+import { hpkeOpen } from '../wire/hpke.ts'
+import type { EdgeStore } from './store.ts'
+import { type VerifiedOrder, verifyOrder } from './turnstile.ts'
+
+const MOST = 2_000
+
+/** Orders by id, loaded and verified once each. A refusal is kept for a minute, so a forged order costs little and a late approval still counts. */
+export function createOrders(
+  store: Pick<EdgeStore, 'findOrder'>,
+  trusted: Trusted,
+  deliveryKey: KeyObject,
+  clock: () => number,
+) {
+  const kept = new Map<string, { verified: Promise<VerifiedOrder>; until: number }>()
+
+  async function load(id: string): Promise<VerifiedOrder> {
+    const stored = await store.findOrder(id)
+    if (!stored) throw new BulkheadError('REFUSED', 'There is no such order.')
+    if (stored.state !== 'approved') throw new BulkheadError('REFUSED', `The order is ${stored.state}.`)
+    const body = stored.secret
+      ? hpkeOpen(deliveryKey, stored.body, Buffer.from(`bulkhead-body/v1\n${id}`))
+      : stored.body
+    const verified = verifyOrder({ ...stored, body }, trusted)
+    if (verified.order.id !== id) throw new BulkheadError('REFUSED', 'The order is filed under another id.')
+    return verified
+  }
+
+  return {
+    find(id: string): Promise<VerifiedOrder> {
+      const known = kept.get(id)
+      if (known && known.until > clock()) return known.verified
+      const entry = { verified: load(id), until: clock() + 30 } // a cancel made elsewhere is seen within 30 s
+      entry.verified.catch(error => {
+        if (error instanceof BulkheadError && error.code === 'UNAVAILABLE') kept.delete(id)
+      })
+      if (kept.size >= MOST) kept.delete(kept.keys().next().value!)
+      kept.set(id, entry)
+      return entry.verified
+    },
+  }
+}

@@ -1,0 +1,158 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { BulkheadError, type ErrorCode } from '../base/errors.ts'
+import { openToken, type TokenKind } from '../trust/token.ts'
+import { checkin } from './apple/checkin.ts'
+import { connect } from './apple/connect.ts'
+import type { Proof } from './apple/message.ts'
+import type { Context } from './context.ts'
+import { enrolmentProfile, invitationPage, scep } from './enrol.ts'
+import { frameHttp, proxyCertificate, readBody, sendNotFound, tlsCertificate } from './http.ts'
+import type { Passed } from './turnstile.ts'
+
+type Ask = { request: IncomingMessage; response: ServerResponse; id: string; token: string; query: string }
+type Route = { kind: TokenKind; methods: string[]; handle(ask: Ask, edge: Edge): Promise<Passed | null | undefined> }
+export type Edge = { context: Context; publicUrl: string; trustedProxy: string | undefined }
+
+const MESSAGE = 4 * 1024 * 1024
+const PKI_MESSAGE = 64 * 1024
+
+/** Every route there is. Anything else, whatever its spelling, is the one 404; so is `undefined`. */
+export const ROUTES: Record<string, Route> = {
+  'i/': {
+    kind: 'invitation',
+    methods: ['GET'],
+    handle: ({ id, token }, edge) => invitationPage(id, `${edge.publicUrl}/i/${token}`, edge.context),
+  },
+  'i/profile': { kind: 'invitation', methods: ['GET'], handle: ({ id }, edge) => enrolmentProfile(id, edge.context) },
+  'd/scep': { kind: 'device', methods: ['GET', 'POST'], handle: pki },
+  'd/checkin': {
+    kind: 'device',
+    methods: ['PUT', 'POST'],
+    handle: async (ask, edge) => checkin(await proofOf(ask, edge), edge.context),
+  },
+  'd/connect': {
+    kind: 'device',
+    methods: ['PUT', 'POST'],
+    handle: async (ask, edge) => connect(await proofOf(ask, edge), edge.context),
+  },
+}
+
+export function createEdgeServer(edge: Edge, tls?: { key: string | Buffer; cert: string | Buffer }): Server {
+  return frameHttp((request, response) => void serve(request, response, edge), tls)
+}
+
+const PATH = /^\/([id])\/([A-Za-z0-9_-]{43})(?:\/([a-z]{1,8}))?$/
+
+/** frame → token: before this returns an id nothing is parsed, asked or stored. */
+function findRoute(
+  request: IncomingMessage,
+  edge: Edge,
+): { route: Route; id: string; token: string; query: string } | undefined {
+  const url = request.url ?? ''
+  if (url.length > 24_000) return undefined // a SCEP message may travel in a GET
+  const mark = url.indexOf('?')
+  const path = PATH.exec(mark < 0 ? url : url.slice(0, mark))
+  if (!path) return undefined
+  const name = `${path[1]}/${path[3] ?? ''}`
+  const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined
+  if (!route?.methods.includes(request.method ?? '')) return undefined
+  const id = openToken(route.kind, path[2]!, edge.context.pathKey)
+  return id === undefined ? undefined : { route, id, token: path[2]!, query: mark < 0 ? '' : url.slice(mark + 1) }
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, edge: Edge): Promise<void> {
+  const found = findRoute(request, edge)
+  if (!found) {
+    request.resume()
+    return sendNotFound(response)
+  }
+  try {
+    const answer = await found.route.handle({ request, response, ...found }, edge)
+    if (answer === undefined) sendNotFound(response)
+    else send(response, answer)
+  } catch (error) {
+    sendError(response, error, found.route.kind === 'device' ? found.id : undefined, edge.context)
+  }
+}
+
+/** The only place that writes a body to a device, and it takes nothing but what passed the turnstile. */
+function send(response: ServerResponse, answer: Passed | null): void {
+  if (answer === null) {
+    response.writeHead(200, { 'Content-Length': '0' })
+    response.end()
+    return
+  }
+  const headers: Record<string, string> = {
+    'Content-Type': answer.contentType,
+    'Content-Length': String(answer.bytes.length),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  }
+  if (answer.contentType.startsWith('text/html'))
+    headers['Content-Security-Policy'] =
+      "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  response.writeHead(200, headers)
+  response.end(answer.bytes)
+}
+
+/** Never 401 or 410: a device may leave management on them. */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  BAD_REQUEST: 400,
+  MALFORMED: 400,
+  LIMIT: 413,
+  UNPROVEN: 403,
+  FORBIDDEN: 403,
+  REFUSED: 403,
+  NOT_FOUND: 404,
+  EXPIRED: 403,
+  CONFLICT: 403,
+  UNAVAILABLE: 503,
+}
+
+function sendError(response: ServerResponse, error: unknown, path: string | undefined, context: Context): void {
+  const code = error instanceof BulkheadError ? error.code : 'INTERNAL'
+  const status = statuses[code] ?? 500
+  if (status >= 500) {
+    context.log.error('request.failed', { code }, error)
+    if (path !== undefined) context.writeback.missed(path)
+  }
+  if (response.headersSent || response.destroyed) return void response.destroy()
+  const text = `${code}: ${error instanceof BulkheadError ? error.message : 'Something went wrong here.'}\n`
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(text)),
+    ...(status === 503 ? { 'Retry-After': '30' } : {}),
+    ...(status === 413 ? { Connection: 'close' } : {}),
+  })
+  response.end(text)
+}
+
+async function proofOf({ request, response, id }: Ask, edge: Edge): Promise<Proof> {
+  const body = await readBody(request, response, MESSAGE)
+  const header = request.headers['mdm-signature']
+  return {
+    path: id,
+    certificate: certificateOf(request, edge),
+    signature: typeof header === 'string' ? header : null,
+    body,
+  }
+}
+
+function certificateOf(request: IncomingMessage, edge: Edge): string | null {
+  if (edge.trustedProxy !== undefined && request.socket.remoteAddress === edge.trustedProxy)
+    return proxyCertificate(request)
+  return tlsCertificate(request)
+}
+
+async function pki({ request, response, id, query }: Ask, edge: Edge): Promise<Passed | undefined> {
+  const parameters = new URLSearchParams(query)
+  const operation = parameters.get('operation') ?? ''
+  const posted = await readBody(request, response, PKI_MESSAGE)
+  const inQuery = request.method === 'GET' && operation === 'PKIOperation'
+  return scep(
+    id,
+    operation,
+    inQuery ? Buffer.from((parameters.get('message') ?? '').replaceAll(' ', '+'), 'base64') : posted,
+    edge.context,
+  )
+}

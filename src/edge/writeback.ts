@@ -1,0 +1,62 @@
+import type { Log } from '../base/log.ts'
+import type { EdgeStore } from './store.ts'
+
+/** What may be written behind the answer: losing it loses no promise. Flushed each second, or when `most` is reached. */
+export type Writeback = {
+  seen(device: string): void
+  sent(command: string): void
+  /** A device on these URLs got 503: it is woken once things work again, since it may not come back by itself. */
+  missed(path: string): void
+  flush(): Promise<void>
+  close(): void
+}
+
+const MOST = 5_000
+const MOST_MISSED = 100_000
+
+export function createWriteback(
+  store: Pick<EdgeStore, 'touch' | 'markSent' | 'wakePaths'>,
+  clock: () => number,
+  log: Log,
+): Writeback {
+  const seen = new Set<string>()
+  const missed = new Set<string>()
+  let sent: string[] = []
+  let flushing = false
+
+  async function flush() {
+    if (flushing) return
+    flushing = true
+    const devices = take(seen)
+    const paths = take(missed)
+    const commands = sent
+    sent = []
+    try {
+      if (devices.length > 0) await store.touch(devices.sort(), clock())
+      if (commands.length > 0) await store.markSent(commands)
+      if (paths.length > 0) await store.wakePaths(paths)
+    } catch (error) {
+      log.error('writeback.failed', { devices: devices.length, commands: commands.length }, error)
+      for (const path of paths) missed.add(path)
+    } finally {
+      flushing = false
+    }
+  }
+  const timer = setInterval(() => void flush(), 1_000)
+  return {
+    seen: device => void seen.add(device),
+    sent: command => {
+      sent.push(command)
+      if (sent.length >= MOST) void flush()
+    },
+    missed: path => void (missed.size < MOST_MISSED && missed.add(path)),
+    flush,
+    close: () => clearInterval(timer),
+  }
+}
+
+function take(set: Set<string>): string[] {
+  const all = [...set]
+  set.clear()
+  return all
+}

@@ -1,0 +1,137 @@
+import { BulkheadError } from '../base/errors.ts'
+import { sha256Hex } from '../trust/statement.ts'
+import { type CheckinType, decodeCheckin } from '../wire/apple/checkin.ts'
+import { decodeConnect } from '../wire/apple/connect.ts'
+import { hpkeSeal } from '../wire/hpke.ts'
+import { digestNamed } from '../wire/pkcs/algorithms.ts'
+import { decodeCertificate } from '../wire/pkcs/certificate.ts'
+import { contentOf, decodeSignedData, isIdentified, type Signer } from '../wire/pkcs/signed-data.ts'
+import { decodePlist, encodeXmlPlist, type PlistDict } from '../wire/plist/plist.ts'
+import type {
+  Candidate,
+  CheckinFound,
+  CheckinMessage,
+  ConnectFound,
+  ConnectMessage,
+  DeviceRequest,
+  SealedPlace,
+  SignerFound,
+} from './api.ts'
+import { sealAad } from './api.ts'
+
+// Rules of this file: bytes of strangers come in, small values go out. Nothing personal leaves unsealed; what leaves in clear
+// is the allow-list of wire/apple/clear.ts. Nothing here decides who the sender is: the asker verifies the signature itself.
+
+const BODY_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDepth: 32, maxItems: 50_000 }
+const MAX_SIGNATURE = 32 * 1024
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+export function decodeDevice(request: DeviceRequest, body: Buffer): CheckinFound | ConnectFound {
+  const signer = request.signature === null ? null : findSigner(request.signature, body)
+  const presented = signer?.certificate ?? request.certificate
+  const candidate = request.candidates.find(({ certificate }) => certificate === presented)
+  if (!candidate) return { signer, device: null, message: null }
+  const found = { signer, device: candidate.device }
+  try {
+    const plist = decodePlist(body, BODY_LIMITS)
+    if (request.kind === 'checkin') return { ...found, message: checkin(plist, candidate) }
+    return { ...found, message: connect(plist, candidate) }
+  } catch (error) {
+    // The signer is known although the message is not: its queue must not wait for an answer that never decodes.
+    if (error instanceof BulkheadError) return { ...found, message: null, malformed: error.message }
+    throw error
+  }
+}
+
+const certificates = new Map<string, { sha256: string; decoded: ReturnType<typeof decodeCertificate> }>()
+
+/** A device sends the same certificate each time: decoding it once is most of the cost saved. Keyed by its whole bytes. */
+function certificateOf(der: Buffer) {
+  const name = der.toString('latin1')
+  let known = certificates.get(name)
+  if (!known) {
+    known = { sha256: sha256Hex(der), decoded: decodeCertificate(der) }
+    if (certificates.size >= 20_000) certificates.clear()
+    certificates.set(name, known)
+  }
+  return known
+}
+
+function findSigner(header: string, body: Buffer): SignerFound {
+  if (header.length > MAX_SIGNATURE) throw new BulkheadError('LIMIT', 'The Mdm-Signature header is too long.')
+  const cms = decodeSignedData(Buffer.from(header, 'base64'))
+  contentOf(cms, body)
+  const signer = cms.signers[0]
+  if (!signer || cms.signers.length !== 1) throw new BulkheadError('MALFORMED', 'Mdm-Signature has exactly one signer.')
+  const certificate = signerCertificate(signer, cms.certificates)
+  return {
+    certificate,
+    attributes: signer.signedAttributes?.bytesToVerify.toString('base64') ?? null,
+    digest: digestNamed(signer.digestAlgorithm),
+    signature: signer.signature.toString('base64'),
+  }
+}
+
+function signerCertificate(signer: Signer, all: readonly Buffer[]): string {
+  for (const der of all) {
+    const { sha256, decoded } = certificateOf(der)
+    if (isIdentified(signer, decoded)) return sha256
+  }
+  throw new BulkheadError('MALFORMED', "Mdm-Signature does not carry its signer's certificate.")
+}
+
+function seal(place: SealedPlace, to: Candidate, plaintext: Uint8Array): string {
+  return hpkeSeal(Buffer.from(to.sealTo, 'base64'), plaintext, sealAad(place, to.device)).toString('base64')
+}
+
+const sealDict = (place: SealedPlace, to: Candidate, dict: PlistDict | undefined) =>
+  dict === undefined ? null : seal(place, to, encodeXmlPlist(dict))
+
+function checkin(plist: Parameters<typeof decodeCheckin>[0], to: Candidate): CheckinMessage {
+  const message = decodeCheckin(plist)
+  const user = message.userId ?? null
+  // Who it says it is (UDID, user names) is personal too: sealed with the rest where it is kept at all.
+  const said: PlistDict = { ...message.personal }
+  if (message.udid !== undefined) said.UDID = message.udid
+  if (message.enrollmentId !== undefined) said.EnrollmentID = message.enrollmentId
+  if (user !== null) said.UserID = user
+  return {
+    type: message.type,
+    user,
+    facts: message.clear,
+    sealed: keepsAll(message.type) ? sealDict(user === null ? 'device.sealed' : 'user.sealed', to, said) : null,
+    push: message.tokenUpdate ? pushOf(message.tokenUpdate, user, to) : null,
+    bootstrapToken: message.bootstrapToken ? seal('device.bootstrap', to, message.bootstrapToken) : null,
+    tokenServiceType: message.tokenServiceType ?? null,
+    endpoint: message.endpoint ?? null,
+  }
+}
+
+const keepsAll = (type: CheckinType) => type === 'Authenticate' || type === 'TokenUpdate'
+
+function pushOf(
+  update: NonNullable<ReturnType<typeof decodeCheckin>['tokenUpdate']>,
+  user: string | null,
+  to: Candidate,
+) {
+  const address = JSON.stringify({ token: Buffer.from(update.token).toString('base64'), magic: update.pushMagic })
+  return {
+    sealed: seal(user === null ? 'device.push' : 'user.push', to, Buffer.from(address)),
+    topic: update.topic ?? '',
+    unlockToken: update.unlockToken ? seal('device.unlock', to, update.unlockToken) : null,
+  }
+}
+
+function connect(plist: Parameters<typeof decodeConnect>[0], to: Candidate): ConnectMessage {
+  const message = decodeConnect(plist)
+  const command = message.commandUuid?.toLowerCase() ?? ''
+  return {
+    status: message.status,
+    user: message.userId ?? null,
+    command: UUID.test(command) ? command : null,
+    code: message.error?.code ?? null,
+    domain: message.error?.domain ?? null,
+    facts: message.status === 'Acknowledged' && Object.keys(message.clear).length > 0 ? message.clear : null,
+    sealed: message.status === 'Idle' ? null : sealDict('result.sealed', to, message.personal),
+  }
+}

@@ -1,0 +1,37 @@
+import { OID } from '../der/oids.ts'
+import { octets, printable } from '../der/write.ts'
+import type { Digest } from '../pkcs/algorithms.ts'
+import type { Certificate } from '../pkcs/certificate.ts'
+import { type Attribute, encodeSignedData } from '../pkcs/signing.ts'
+import { type FailInfo, failures, type MessageType, messageTypes, type PkiStatus, statuses } from './vocabulary.ts'
+
+export interface PkiMessageFields {
+  readonly messageType: MessageType
+  /** Characters of PrintableString, as decoded from the request. */
+  readonly transactionID: string
+  readonly senderNonce: Uint8Array
+  readonly recipientNonce?: Uint8Array | undefined
+  readonly pkiStatus?: PkiStatus
+  readonly failInfo?: FailInfo | undefined
+  /** The envelope; undefined in failures. */
+  readonly content?: Uint8Array | undefined
+  readonly certificates: readonly Uint8Array[]
+  readonly signerCertificate: Uint8Array | Certificate
+  readonly digest: Digest
+  readonly sign: (bytes: Buffer) => Buffer
+}
+
+/** A signed pkiMessage of either direction (RFC 8894, 3.2). */
+export function encodePkiMessage(fields: PkiMessageFields): Buffer {
+  const { recipientNonce, pkiStatus, failInfo } = fields
+  const attributes: Attribute[] = [
+    [OID.messageType, printable(messageTypes[fields.messageType])],
+    [OID.transactionID, printable(fields.transactionID)],
+    [OID.senderNonce, octets(fields.senderNonce)],
+  ]
+  if (recipientNonce) attributes.push([OID.recipientNonce, octets(recipientNonce)])
+  if (pkiStatus) attributes.push([OID.pkiStatus, printable(statuses[pkiStatus])])
+  if (failInfo) attributes.push([OID.failInfo, printable(failures[failInfo])])
+  const signer = { certificate: fields.signerCertificate, digest: fields.digest, attributes, sign: fields.sign }
+  return encodeSignedData({ content: fields.content, certificates: fields.certificates, signer })
+}
