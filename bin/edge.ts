@@ -13,7 +13,7 @@ import { createEdgeStore } from '../src/edge/store.ts'
 import { createWriteback } from '../src/edge/writeback.ts'
 import { createIntakeClient } from '../src/intake/client.ts'
 import { openGenesis } from '../src/trust/roster.ts'
-import { edgeVault } from '../src/vault/client.ts'
+import { vaultForEdge } from '../src/vault/client.ts'
 import { createTracer } from '../src/watch/client.ts'
 
 const config = loadConfig('edge')
@@ -23,7 +23,7 @@ const keys = loadEdgeKeys(config.keysDir)
 const trusted = openGenesis(readFileSync(config.genesis, 'utf8'), config.genesisDigest)
 const store = createEdgeStore(config.database!, log)
 const intake = createIntakeClient()
-const vault = edgeVault(config.calls.vault!)
+const vault = vaultForEdge(config.calls.vault!)
 const trace = createTracer(config.calls.watch!, log)
 const context = {
   store,

@@ -1,5 +1,6 @@
 import qrcode from 'qrcode-generator'
 import type { InvitationPage } from '../vault/api.ts'
+import { CAPABILITIES } from '../wire/scep/vocabulary.ts'
 import type { Context } from './context.ts'
 import { type Passed, passEnrolmentProfile, passPage, passPki } from './turnstile.ts'
 
@@ -9,7 +10,7 @@ export async function enrolmentProfile(invitation: string, context: Context): Pr
   return passEnrolmentProfile(parts, statement, approval, context.clock(), context.trusted)
 }
 
-const CAPABILITIES = 'POSTPKIOperation\nRenewal\nSHA-1\nSHA-256\nSHA-512\nAES\nDES3\nSCEPStandard\n'
+
 
 /** SCEP (RFC 8894). The edge reads nothing of it but the operation's name: the envelope goes on as it came. */
 export async function scep(

@@ -28,6 +28,7 @@ test('DER that is not the one form is refused', () => {
   refused('04 85 00 00 00 00 01 00') // a length of five octets
   refused('04 02 00')
   refused('30 03 04 02 00')
+  refused('30 06 30 02 04 02 05 00') // a child longer than its parent
   refused('')
   refused('30')
 })
@@ -47,6 +48,7 @@ test('an indefinite length that never ends is refused', () => {
   refused('30 80 04 01 00', readBer)
   refused('30 04 30 80 00 00 00 00', readBer) // ends beside its parent
   refused('30 03 30 80 00 00 00', readBer) // the end is outside of its parent
+  refused('30 80 30 03 30 80 00 00 00', readBer) // the end is half outside of its parent
   refused('04 80 00 00', readBer)
   refused('00 00', readBer)
 })

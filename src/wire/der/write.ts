@@ -97,10 +97,17 @@ export function ia5(text: string): Buffer {
   return element(TAG.ia5, Buffer.from(text, 'latin1'))
 }
 
+/** PrintableString where that can hold the text, as older readers expect, and UTF8String otherwise. */
+export function text(value: string): Buffer {
+  return PRINTABLE.test(value) ? printable(value) : utf8(value)
+}
+
+const PRINTABLE = /^[A-Za-z0-9 '()+,\-./:=?]*$/
+
 /** Throws BAD_REQUEST for characters that a PrintableString cannot hold. */
-export function printable(text: string): Buffer {
-  if (!/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(text)) throw new BulkheadError('BAD_REQUEST', 'Not a PrintableString.')
-  return element(TAG.printable, Buffer.from(text, 'latin1'))
+export function printable(value: string): Buffer {
+  if (!PRINTABLE.test(value)) throw new BulkheadError('BAD_REQUEST', 'Not a PrintableString.')
+  return element(TAG.printable, Buffer.from(value, 'latin1'))
 }
 
 export function utcTime(time: Date): Buffer {

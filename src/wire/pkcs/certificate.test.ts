@@ -7,7 +7,7 @@ import { bits, contextPrimitive, integer, nothing, oid, sequence, set } from '..
 import { decodeCertificate, encodeName, keyIdentifier, verifyCertificate } from './certificate.ts'
 import { publicKeyOf } from './key.ts'
 import { decodeName } from './name.ts'
-import { authority, authorityName, Bench, code, ecKeys, party, rsaKeys, spkiOf, withoutOpenssl } from './testing.ts'
+import { authority, authorityName, Bench, code, ecKeys, party, rsaKeys, spkiOf, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const ca = authority()
 const subject = encodeName({ C: 'BE', O: 'Büro', OU: 'IT', CN: 'phone', UID: 'com.apple.mgmt.External.1' })

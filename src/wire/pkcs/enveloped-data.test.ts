@@ -11,7 +11,7 @@ import {
   findRecipient,
   openEnvelope,
 } from './enveloped-data.ts'
-import { authority, Bench, code, ecKeys, type Party, party, rsaKeys, withoutOpenssl } from './testing.ts'
+import { authority, Bench, code, ecKeys, type Party, party, rsaKeys, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const ca = authority()
 const ra = party(rsaKeys(), { subject: encodeName({ CN: 'ra' }) }, ca)

@@ -136,8 +136,9 @@ export function decryptKey(recipient: Recipient, privateKey: KeyObject): Buffer 
 export function openEnvelope(envelope: EnvelopedData, contentKey: Uint8Array): Buffer {
   const { oid: identifier, iv } = envelope.contentAlgorithm
   const cipher = ciphers.get(identifier)
-  if (cipher === undefined || contentKey.length !== cipher.keyOctets) throw closed()
+  if (cipher === undefined) throw closed()
   try {
+    // A key of another length than the cipher's is refused here, too.
     const decipher = createDecipheriv(...opensslCipher(cipher.name, contentKey), iv)
     return Buffer.concat([decipher.update(envelope.encryptedContent), decipher.final()])
   } catch {

@@ -9,7 +9,7 @@ import { decodeEnvelopedData, decryptKey, encodeEnvelopedData, openEnvelope } fr
 import { publicKeyOf } from './key.ts'
 import { decodeRequest, encodeRequest, verifyRequest } from './request.ts'
 import { decodeSignedData, encodeSignedData, verifySigner } from './signed-data.ts'
-import { authority, Bench, ecKeys, party, rsaKeys, withoutOpenssl } from './testing.ts'
+import { authority, Bench, ecKeys, party, rsaKeys, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const ca = authority()
 const ra = party(rsaKeys(), { subject: encodeName({ CN: 'ra' }), extendedKeyUsage: ['clientAuth'] }, ca)

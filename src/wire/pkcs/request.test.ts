@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeName } from './certificate.ts'
 import { decodeRequest, encodeRequest, verifyRequest } from './request.ts'
-import { Bench, code, ecKeys, rsaKeys, signWith, spkiOf, withoutOpenssl } from './testing.ts'
+import { Bench, code, ecKeys, rsaKeys, signWith, spkiOf, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const rsa = rsaKeys()
 const ec = ecKeys()

@@ -17,7 +17,7 @@ import {
   signerInput,
   verifySigner,
 } from './signed-data.ts'
-import { authority, Bench, code, ecKeys, type Party, party, rsaKeys, signWith, withoutOpenssl } from './testing.ts'
+import { authority, Bench, code, ecKeys, type Party, party, rsaKeys, signWith, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const ca = authority()
 const rsa = party(rsaKeys(), { subject: encodeName({ CN: 'rsa' }) }, ca)

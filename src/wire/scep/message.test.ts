@@ -8,7 +8,7 @@ import { decodeEnvelopedData, decryptKey, findRecipient, openEnvelope } from '..
 import { decodeRequest, encodeRequest, verifyRequest } from '../pkcs/request.ts'
 import { encodeSignedData } from '../pkcs/signed-data.ts'
 import { type Attribute, certsOnly } from '../pkcs/signing.ts'
-import { authority, Bench, code, party, rsaKeys, signWith, withoutOpenssl } from '../pkcs/testing.ts'
+import { authority, Bench, code, party, rsaKeys, signWith, withoutOpenssl } from '../../../test/support/pkcs.ts'
 import { type CertRepFields, decodeCertRep, encodeCertRep } from './certrep.ts'
 import { decodePkiMessage, signerCertificate, verifyPkiMessage } from './message.ts'
 import { encodePkcsReq, type PkcsReqFields } from './pkcsreq.ts'
@@ -96,6 +96,12 @@ test('the client reads a success, and the certificate in it', () => {
     assert.deepEqual(answer.message.certificates, [ra.certificate, ca.certificate])
     assert.deepEqual(answer.message.recipientNonce, senderNonce)
   }
+})
+
+test('a transaction of any characters is answered under its own name', () => {
+  const odd = { transactionID: 'phöne_1@x' }
+  assert.equal(decodePkiMessage(asked(odd)).transactionID, odd.transactionID)
+  assert.deepEqual(decodeCertRep(answered(odd), { ...reader, ...odd }).issued, device.certificate)
 })
 
 test('a refusal carries its reason and no envelope', () => {

@@ -1,5 +1,5 @@
 import { OID } from '../der/oids.ts'
-import { octets, printable } from '../der/write.ts'
+import { octets, printable, text } from '../der/write.ts'
 import type { Digest } from '../pkcs/algorithms.ts'
 import type { Certificate } from '../pkcs/certificate.ts'
 import { type Attribute, encodeSignedData } from '../pkcs/signing.ts'
@@ -7,7 +7,7 @@ import { type FailInfo, failures, type MessageType, messageTypes, type PkiStatus
 
 export interface PkiMessageFields {
   readonly messageType: MessageType
-  /** Characters of PrintableString, as decoded from the request. */
+  /** As decoded from the request. */
   readonly transactionID: string
   readonly senderNonce: Uint8Array
   readonly recipientNonce?: Uint8Array | undefined
@@ -26,7 +26,7 @@ export function encodePkiMessage(fields: PkiMessageFields): Buffer {
   const { recipientNonce, pkiStatus, failInfo } = fields
   const attributes: Attribute[] = [
     [OID.messageType, printable(messageTypes[fields.messageType])],
-    [OID.transactionID, printable(fields.transactionID)],
+    [OID.transactionID, text(fields.transactionID)],
     [OID.senderNonce, octets(fields.senderNonce)],
   ]
   if (recipientNonce) attributes.push([OID.recipientNonce, octets(recipientNonce)])

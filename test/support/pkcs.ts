@@ -4,8 +4,8 @@ import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:cry
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BulkheadError, type ErrorCode } from '../../base/errors.ts'
-import { type CertificateFields, encodeName, issueCertificate, keyIdentifier } from './certificate.ts'
+import { BulkheadError, type ErrorCode } from '../../src/base/errors.ts'
+import { type CertificateFields, encodeName, issueCertificate, keyIdentifier } from '../../src/wire/pkcs/certificate.ts'
 
 export interface Party {
   readonly privateKey: KeyObject

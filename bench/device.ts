@@ -1,0 +1,105 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
+import type { KeyPair } from '../simulator/identity.ts'
+import { type Enrolment, enrolmentOf, openProfile } from '../simulator/profile.ts'
+import { type Certificate, decodeCertificate } from '../src/wire/pkcs/certificate.ts'
+import { encodeSignedData } from '../src/wire/pkcs/signed-data.ts'
+import { encodeXmlPlist, type PlistInput } from '../src/wire/plist/plist.ts'
+import { requestBytes } from './wire.ts'
+
+/** As much of a device as the measurement needs: its requests, ready to be sent. */
+export type BenchDevice = {
+  udid: string
+  enrolment: Enrolment
+  keys: KeyPair
+  certificate: Certificate | undefined
+  authenticate: Buffer
+  tokenUpdate: Buffer
+  idle: Buffer
+}
+
+const CHECKIN = 'application/x-apple-aspen-mdm-checkin'
+const CONNECT = 'application/x-apple-aspen-mdm'
+const nothing = Buffer.alloc(0)
+
+export function newDevice(index: number, profile: Uint8Array): BenchDevice {
+  const udid = `00008110-${index.toString(16).toUpperCase().padStart(16, '0')}`
+  const keys = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  return {
+    udid,
+    enrolment: enrolmentOf(openProfile(profile)),
+    keys,
+    certificate: undefined,
+    authenticate: nothing,
+    tokenUpdate: nothing,
+    idle: nothing,
+  }
+}
+
+/** Signs everything that can be signed beforehand. */
+export function prepare(device: BenchDevice, der: Buffer): void {
+  const { udid, enrolment } = device
+  device.certificate = decodeCertificate(der)
+  const checkin = (message: Record<string, PlistInput>) =>
+    signedRequest(device, enrolment.checkInUrl, CHECKIN, { ...message, UDID: udid, Topic: enrolment.topic })
+  device.authenticate = checkin({
+    MessageType: 'Authenticate',
+    DeviceName: `Bench ${udid.slice(-4)}`,
+    Model: 'MTP13',
+    ModelName: 'iPhone',
+    ProductName: 'iPhone15,4',
+    OSVersion: '18.1',
+    BuildVersion: '22B83',
+    SerialNumber: udid.slice(-10),
+  })
+  const token = Buffer.from(udid.replace('-', ''), 'hex')
+  device.tokenUpdate = checkin({
+    MessageType: 'TokenUpdate',
+    PushMagic: udid,
+    Token: Buffer.concat([token, token, token]).subarray(0, 32),
+    UnlockToken: token,
+  })
+  device.idle = signedRequest(device, enrolment.serverUrl, CONNECT, { Status: 'Idle', UDID: udid })
+}
+
+const uuidAt = Buffer.from('<key>CommandUUID</key>')
+const openTag = Buffer.from('<string>')
+
+/** The acknowledgement of what a connect answered, signed now: its CommandUUID was not known before. Undefined for an empty answer. */
+export function acknowledge(device: BenchDevice, body: Buffer): Buffer | undefined {
+  const key = body.indexOf(uuidAt)
+  if (key < 0) return undefined
+  const start = body.indexOf(openTag, key) + openTag.length
+  const uuid = body.toString('latin1', start, body.indexOf(0x3c, start))
+  return signedRequest(device, device.enrolment.serverUrl, CONNECT, {
+    Status: 'Acknowledged',
+    UDID: device.udid,
+    CommandUUID: uuid,
+    ProfileList: [],
+  })
+}
+
+function signedRequest(
+  device: BenchDevice,
+  url: string,
+  contentType: string,
+  message: Record<string, PlistInput>,
+): Buffer {
+  const body = encodeXmlPlist(message)
+  const certificate = device.certificate!
+  const signature = encodeSignedData({
+    content: body,
+    detached: true,
+    certificates: [certificate.der],
+    signer: {
+      certificate,
+      digest: 'sha256',
+      signingTime,
+      sign: bytes => sign('sha256', bytes, device.keys.privateKey),
+    },
+  })
+  return requestBytes(
+    { method: 'PUT', url, headers: { 'Content-Type': contentType, 'Mdm-Signature': signature.toString('base64') } },
+    body,
+  )
+}
+const signingTime = new Date()

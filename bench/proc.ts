@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+
+/** What runs under the supervisor: the processes of one installation, PostgreSQL's among them. */
+export type Process = { pid: number; name: string }
+
+const TICKS = 100 // a second, on Linux
+
+function stat(pid: number): { parent: number; seconds: number } | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')
+    return { parent: Number(fields[1]), seconds: (Number(fields[11]) + Number(fields[12])) / TICKS }
+  } catch {
+    return undefined
+  }
+}
+
+function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
+}
+
+/** All descendants of `root`, and itself. Two of the same program get a number. */
+export function processesBelow(root: number): Process[] {
+  const parents = new Map<number, number>()
+  for (const entry of readdirSync('/proc')) {
+    const found = /^\d+$/.test(entry) ? stat(Number(entry)) : undefined
+    if (found) parents.set(Number(entry), found.parent)
+  }
+  const isBelow = (pid: number | undefined): boolean =>
+    pid !== undefined && pid > 1 && (pid === root || isBelow(parents.get(pid)))
+  return [...parents.keys()].filter(isBelow).map(pid => ({ pid, name: nameOf(pid, root) }))
+}
+
+function nameOf(pid: number, root: number): string {
+  const argv = commandLine(pid)
+  const line = argv.join(' ')
+  if (pid === root) return 'supervisor'
+  if (/(^|\/)postgres( |:|$)|keeper\.sh/.test(line)) return 'postgresql'
+  const entry = argv.find(word => word.endsWith('.ts'))
+  const name = entry ? basename(entry, '.ts') : (argv[0] ?? '?')
+  return name === 'intake' ? (argv.find(word => word.startsWith('intake-')) ?? name) : name
+}
+
+/** CPU seconds so far, by name. */
+export function cpuOf(processes: readonly Process[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const { pid, name } of processes) sums[name] = (sums[name] ?? 0) + (stat(pid)?.seconds ?? 0)
+  return sums
+}
+
+/** Proportional set size in MiB, by name. Throws nothing: what cannot be read counts as 0. */
+export function pssOf(processes: readonly Process[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const { pid, name } of processes) sums[name] = (sums[name] ?? 0) + pss(pid)
+  return sums
+}
+
+function pss(pid: number): number {
+  try {
+    const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]
+    return Number(kilobytes ?? 0) / 1024
+  } catch {
+    return 0
+  }
+}

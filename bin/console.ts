@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+import { loadConfig } from '../src/base/config.ts'
+import { createLog } from '../src/base/log.ts'
+import { stopWith } from '../src/base/process.ts'
+import { openDatabase } from '../src/console/database.ts'
+import { openDesk } from '../src/console/desk.ts'
+import { startConsole } from '../src/console/server.ts'
+import { ledgerClient } from '../src/ledger/client.ts'
+import { openGenesis } from '../src/trust/roster.ts'
+import { vaultForConsole } from '../src/vault/client.ts'
+
+const config = loadConfig('console')
+const log = createLog('console')
+const genesis = readFileSync(config.genesis, 'utf8')
+const vault = vaultForConsole(config.calls.vault!)
+const ledger = ledgerClient({ path: config.calls.ledger! })
+const desk = openDesk({
+  db: openDatabase(config.database!, log),
+  genesis,
+  trusted: openGenesis(genesis, config.genesisDigest),
+  vault,
+  ledger,
+  urls: config.urls,
+  deviceUrl: config.publicUrl ?? config.urls.edge,
+  log,
+  now: () => new Date(),
+})
+const running = await startConsole(desk, { http: config.listen.http!, socket: config.serves.cli! })
+stopWith([], async () => {
+  await running.close()
+  vault.close()
+  ledger.close()
+})

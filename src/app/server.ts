@@ -1,0 +1,127 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Config } from '../base/config.ts'
+import { BulkheadError, publicError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { type AppFile, type AppFiles, readAppFiles } from './files.ts'
+import { SECURITY_HEADERS } from './headers.ts'
+import { createProxy, refuse } from './proxy.ts'
+import { createSetup, type Owner } from './setup.ts'
+
+/**
+ * The admin app on the administrator's own machine, at its one origin. Rules: files from memory; only requests that name
+ * this machine by its own names and come from the app's own pages; /api goes to the console; set-up only while there is no owner.
+ */
+export type AppOptions = {
+  config: Pick<Config, 'listen' | 'urls' | 'webDir' | 'setup'>
+  log: Log
+  onSetup?: (owner: Owner) => Promise<void> | void
+}
+export type App = { port: number; server: Server; close(): Promise<void> }
+
+/** Throws MISSING_PART where the app is not built, PORT_BUSY. */
+export async function startApp({ config, log, onSetup }: AppOptions): Promise<App> {
+  const files = readAppFiles(config.webDir ?? '')
+  const proxy = createProxy(config.urls.console, log)
+  const server = createServer({ requestTimeout: 60_000, headersTimeout: 10_000, maxHeaderSize: 16_384 })
+  const { host, port } = config.listen.http!
+  await listening(server, host, port)
+  const at = (server.address() as AddressInfo).port
+  const origin = `http://localhost:${at}`
+  const setup = config.setup && createSetup({ code: config.setup.code, origin, rpId: 'localhost' }, Date.now)
+  server.on('request', (asked: IncomingMessage, answer: ServerResponse) => {
+    const path = (asked.url ?? '/').split('?')[0]!
+    if (!isOurs(asked, at)) return refuse(answer, 403, 'FORBIDDEN', `The app answers at ${origin} only.`)
+    if (setup && path.startsWith('/setup') && (asked.method === 'POST' || path === '/setup/options'))
+      return void serveSetup(setup, asked, answer, { log, onSetup }, path)
+    if (path.startsWith('/api/'))
+      return setup
+        ? refuse(answer, 503, 'NOT_INITIALISED', 'Nobody owns this installation yet.', 'Finish the set-up page.')
+        : proxy(asked, answer)
+    serveFile(files, path, asked, answer)
+  })
+  return { port: at, server, close: () => closed(server) }
+}
+
+/** Another page or a name that somebody points at this machine gets nothing. */
+function isOurs({ headers, method }: IncomingMessage, port: number): boolean {
+  const names = [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]
+  if (!names.includes(headers.host ?? '')) return false
+  if (method === 'GET' || method === 'HEAD' || headers.origin === undefined) return true
+  return names.some(name => headers.origin === `http://${name}`)
+}
+
+function serveFile(files: AppFiles, path: string, { method, headers }: IncomingMessage, answer: ServerResponse) {
+  const file = method === 'GET' || method === 'HEAD' ? files.find(path) : undefined
+  if (!file) return refuse(answer, 404, 'NOT_FOUND', 'There is nothing here.')
+  const fresh = headers['if-none-match'] === file.etag
+  answer.writeHead(fresh ? 304 : 200, { ...SECURITY_HEADERS, ...headersOf(file) })
+  answer.end(fresh || method === 'HEAD' ? undefined : file.bytes)
+}
+
+const headersOf = ({ type, etag, immutable, bytes }: AppFile) => ({
+  'content-type': type,
+  'content-length': bytes.length,
+  'cache-control': immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
+  etag,
+})
+
+const MAX_SETUP = 64 * 1024
+type Setup = ReturnType<typeof createSetup>
+
+async function serveSetup(
+  setup: Setup,
+  asked: IncomingMessage,
+  answer: ServerResponse,
+  { log, onSetup }: Pick<AppOptions, 'log'> & { onSetup: AppOptions['onSetup'] | undefined },
+  path: string,
+) {
+  try {
+    if (path === '/setup/options') return sendJson(answer, await setup.options())
+    const owner = await setup.answer(await readJson(asked))
+    sendJson(answer, { done: true, alias: owner.alias })
+    await onSetup?.(owner)
+  } catch (error) {
+    if (!(error instanceof BulkheadError)) log.error('setup.failed', {}, error)
+    const { code, message, remedy } = publicError(error)
+    refuse(answer, code === 'INTERNAL' ? 500 : code === 'FORBIDDEN' ? 403 : 400, code, message, remedy)
+  }
+}
+
+async function readJson(asked: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of asked) {
+    size += chunk.length
+    if (size > MAX_SETUP) throw new BulkheadError('LIMIT', 'The request is too large.')
+    chunks.push(chunk)
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  } catch (cause) {
+    throw new BulkheadError('BAD_REQUEST', 'The request does not decode.', { cause })
+  }
+}
+
+function sendJson(answer: ServerResponse, value: unknown) {
+  answer.writeHead(200, { ...SECURITY_HEADERS, 'content-type': 'application/json', 'cache-control': 'no-store' })
+  answer.end(JSON.stringify(value))
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EADDRINUSE') return reject(cause)
+      const remedy = 'End what uses it: the app’s origin is fixed, and passkeys answer to no other.'
+      reject(new BulkheadError('PORT_BUSY', `Port ${port} of the admin app is in use.`, { remedy, cause }))
+    })
+    server.listen(port, host, () => resolve())
+  })
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

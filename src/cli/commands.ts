@@ -1,0 +1,326 @@
+import type { Command, Option } from './args.ts'
+
+/** Every command. A row teaches (`--help`) and says which file does it; the file is loaded only when it is asked for. */
+const json: Option = { type: 'boolean', about: 'print JSON' }
+const passkey: Option = {
+  type: 'string',
+  value: 'FILE',
+  about: 'the software passkey that approves; the roster must allow such',
+}
+const reason: Option = { type: 'string', value: 'TEXT', about: 'why; sealed, shown to whoever approves' }
+const text = (value: string, about: string): Option => ({ type: 'string', value, about })
+const many = (value: string, about: string): Option => ({ type: 'string', multiple: true, value, about })
+
+const ports: Record<string, Option> = {
+  'edge-port': text('N', 'port that devices use; 0 picks one (default: a free one, remembered)'),
+  'edge-tls-port': text('N', 'port for mutual TLS'),
+  'console-port': text('N', "port of the administrators' API"),
+  'app-port': text('N', 'port of the admin app; fixed once passkeys exist, 0 shows but cannot approve'),
+  'ledger-port': text('N', "port of the ledger's public tiles"),
+  'edge-bind': text('ADDR', 'address that the edge listens on (default 127.0.0.1)'),
+  'public-url': text('URL', 'what devices are told to reach, for example https://mdm.example.org; remembered'),
+  'tls-cert': text('FILE', "PEM certificate chain of the edge's TLS listener"),
+  'tls-key': text('FILE', 'its PEM key'),
+  'trusted-proxy': text('ADDR', 'address of the proxy whose Client-Cert header is believed'),
+  'apns-url': text('URL', 'another push service, for tests'),
+  'apns-ca': text('FILE', 'PEM certificate that this push service is checked against'),
+}
+const order = () => import('./order.ts')
+const device = () => import('./device.ts')
+const group = () => import('./group.ts')
+const push = () => import('./push.ts')
+const ledger = () => import('./ledger.ts')
+const standing = () => import('./standing.ts')
+
+export const commands: Record<string, Command> = {
+  up: {
+    summary: 'start an installation and stay until it is told to stop',
+    usage: '[options]',
+    about:
+      'Starts PostgreSQL (embedded, or DATABASE_URL) and every compartment, and prints one JSON line with the URLs when all of them serve. In a home that was never initialised it first serves the set-up page. SIGTERM stops everything.',
+    example: 'bulkhead up --home ./office --edge-port 8080',
+    options: ports,
+    words: [0, 0],
+    load: () => import('./up.ts'),
+  },
+  init: {
+    summary: 'make the keys and the genesis of a new installation',
+    usage: '--owner ALIAS --software-passkey FILE [options]',
+    about:
+      "Works offline, in an empty home. It makes every compartment's keys and the first roster, signed by the owner. Without this command, the first page of the admin app does the same with a real passkey.",
+    example: 'bulkhead init --home ./office --owner brisk-heron --software-passkey owner.json',
+    options: {
+      owner: text('ALIAS', 'alias of the first member'),
+      'software-passkey': text('FILE', "the owner's software passkey: made, and readable by you alone"),
+      member: many('ALIAS=FILE', 'a further member with a software passkey; may be repeated'),
+      'app-port': text('N', 'port of the admin app, for ever part of its origin'),
+      name: text('NAME', "name of the installation and of its ledger's origin"),
+      json,
+    },
+    words: [0, 0],
+    load: () => import('./init.ts'),
+  },
+  demo: {
+    summary: 'start a simulated office to look at',
+    usage: '[options]',
+    about:
+      'Starts an installation with about 40 people under aliases and 60 simulated devices in named states, with software passkeys. For looking at, never for real devices.',
+    example: 'bulkhead demo --home /tmp/office',
+    options: ports,
+    words: [0, 0],
+    load: () => import('./demo.ts'),
+  },
+  doctor: {
+    summary: 'list every wall and whether it stands here',
+    usage: '[--json]',
+    about:
+      'Looks at this machine and this home, running or not, and says of each wall whether it stands, why, and what to do. Kinds: D device-enforced, M mathematical, O operating system, E evidence.',
+    example: 'bulkhead doctor --home ./office',
+    options: { json },
+    words: [0, 0],
+    load: () => import('./doctor.ts'),
+  },
+  'passkey create': {
+    summary: 'make a software passkey',
+    usage: 'FILE --alias ALIAS',
+    about:
+      'Makes a passkey in a file, for tests and the demo. A roster says whether such passkeys count at all; a real one never leaves its authenticator.',
+    example: 'bulkhead passkey create second.json --alias calm-otter',
+    options: { alias: text('ALIAS', 'alias of the member'), json },
+    words: [1, 1],
+    load: () => import('./passkey.ts'),
+  },
+  'invite create': {
+    summary: 'invite devices to enrol',
+    usage: '--platform apple --tier private|no-wipe|full --passkey FILE [options]',
+    about:
+      'An invitation is a statement that a member approves. It decides for ever what the server may do to the devices that use it: a device refuses to widen its rights later. Its page shows a QR code; each use is counted in the ledger.',
+    example: 'bulkhead invite create --platform apple --tier private --uses 10 --passkey owner.json --json',
+    options: {
+      platform: text('apple', 'kind of devices'),
+      tier: text('TIER', 'private (default), no-wipe or full'),
+      group: many('G', 'a group that the devices join; may be repeated'),
+      unit: text('UNIT', 'organisational unit'),
+      uses: text('N', 'how many devices may use it (default 1)'),
+      expires: text('DAYS', 'after how many days it ends'),
+      unsigned: { type: 'boolean', about: 'a profile without a CMS signature' },
+      passkey,
+      json,
+    },
+    words: [0, 0],
+    load: () => import('./invite.ts'),
+  },
+  'order create': {
+    summary: 'draft an order to devices',
+    usage: '--action NAME (--device D | --group G | --all) --reason TEXT [options]',
+    about:
+      "An order is inert until members approve it. Its class is computed from what it does; what a device's enrolment does not allow is refused here.",
+    example: 'bulkhead order create --action DeviceInformation --all --reason "quarterly inventory" --json',
+    options: {
+      action: text('NAME', 'a RequestType, for example DeviceLock'),
+      device: many('D', 'id or alias of a device; may be repeated'),
+      group: many('G', 'a group; may be repeated'),
+      all: { type: 'boolean', about: 'every device' },
+      set: many('KEY=VALUE', 'a key of the command; may be repeated'),
+      body: text('FILE', 'the command as a property list, or a template of one'),
+      expires: text('HOURS', 'after how many hours it is not sent any more'),
+      reason,
+      json,
+    },
+    words: [0, 0],
+    load: order,
+  },
+  'order approve': {
+    summary: 'approve an order with a passkey',
+    usage: 'ORDER --passkey FILE',
+    about:
+      'Signs the digest of exactly this order: its body, its devices, its expiry. The edge checks the signature itself before anything is sent.',
+    example: 'bulkhead order approve o7k2mfq --passkey owner.json',
+    options: { passkey, json },
+    words: [1, 1],
+    load: order,
+  },
+  'order show': {
+    summary: 'what became of an order, device by device',
+    usage: 'ORDER [--json]',
+    about:
+      'States: pending, sent, acknowledged, error, not-now, expired, cancelled. Personal values are sealed and not shown.',
+    example: 'bulkhead order show o7k2mfq --json',
+    options: { json },
+    words: [1, 1],
+    load: order,
+  },
+  'order cancel': {
+    summary: 'cancel what an order has not sent yet',
+    usage: 'ORDER [--passkey FILE]',
+    about: 'What devices have already received is not undone.',
+    example: 'bulkhead order cancel o7k2mfq --passkey owner.json',
+    options: { passkey, reason, json },
+    words: [1, 1],
+    load: order,
+  },
+  'order list': {
+    summary: 'list orders',
+    usage: '[--json]',
+    about: 'Newest first, with class, quorum and state.',
+    example: 'bulkhead order list',
+    options: { json },
+    words: [0, 0],
+    load: order,
+  },
+  'device list': {
+    summary: 'list devices',
+    usage: '[--json]',
+    about:
+      'Aliases, platforms, tiers, states and when each was last seen. No name, number or serial is stored in clear, so none is shown.',
+    example: 'bulkhead device list --json',
+    options: { group: text('G', 'only this group'), json },
+    words: [0, 0],
+    load: device,
+  },
+  'device show': {
+    summary: 'one device: facts, orders, results',
+    usage: 'DEVICE [--json]',
+    about: 'DEVICE is an id or an alias.',
+    example: 'bulkhead device show quiet-lantern',
+    options: { json },
+    words: [1, 1],
+    load: device,
+  },
+  'group create': {
+    summary: 'make a group',
+    usage: 'GROUP --passkey FILE',
+    about: 'Membership is a signed version: whoever changes the database changes no group.',
+    example: 'bulkhead group create kiosks --passkey owner.json',
+    options: { passkey, reason, json },
+    words: [1, 1],
+    load: group,
+  },
+  'group add': {
+    summary: 'add devices to a group',
+    usage: 'GROUP DEVICE … --passkey FILE',
+    about: 'Signs the next version of the membership.',
+    example: 'bulkhead group add kiosks quiet-lantern --passkey owner.json',
+    options: { passkey, reason, json },
+    words: [2, 1000],
+    load: group,
+  },
+  'group remove': {
+    summary: 'take devices out of a group',
+    usage: 'GROUP DEVICE … --passkey FILE',
+    about: 'Signs the next version of the membership.',
+    example: 'bulkhead group remove kiosks quiet-lantern --passkey owner.json',
+    options: { passkey, reason, json },
+    words: [2, 1000],
+    load: group,
+  },
+  'group list': {
+    summary: 'list groups, or the devices of one',
+    usage: '[GROUP] [--json]',
+    about: 'With a group, its devices.',
+    example: 'bulkhead group list kiosks',
+    options: { json },
+    words: [0, 1],
+    load: group,
+  },
+  'push csr': {
+    summary: 'ask for a push certificate',
+    usage: '--out FILE',
+    about: 'Makes the key in the vault, where it stays, and writes the request that Apple signs.',
+    example: 'bulkhead push csr --out push.csr',
+    options: { out: text('FILE', 'where to write the request'), json },
+    words: [0, 0],
+    load: push,
+  },
+  'push import': {
+    summary: 'import the push certificate',
+    usage: 'FILE --account NAME',
+    about:
+      'The topic is taken from the certificate. Renew it under the same Apple Account: another topic means that every device enrols again.',
+    example: 'bulkhead push import push.pem --account mdm@example.org',
+    options: { account: text('NAME', 'the Apple Account that was used'), json },
+    words: [1, 1],
+    load: push,
+  },
+  'push show': {
+    summary: 'topic, expiry and account of the push certificate',
+    usage: '[--json]',
+    about: 'Without a certificate, devices must be woken by hand, and must enrol again once there is one.',
+    example: 'bulkhead push show',
+    options: { json },
+    words: [0, 0],
+    load: push,
+  },
+  'standing create': {
+    summary: 'draft a standing order',
+    usage: 'NAME [--device D | --group G | --all] --reason TEXT',
+    about: 'Approved once, it covers a class of deliveries until it ends, for example a daily inventory.',
+    example: 'bulkhead standing create inventory --all --reason "device pages stay current"',
+    options: {
+      device: many('D', 'a device'),
+      group: many('G', 'a group'),
+      all: { type: 'boolean', about: 'every device' },
+      expires: text('DAYS', 'when it ends'),
+      reason,
+      json,
+    },
+    words: [1, 1],
+    load: standing,
+  },
+  'standing list': {
+    summary: 'list standing orders',
+    usage: '[--json]',
+    about: 'With what each covers and until when.',
+    example: 'bulkhead standing list',
+    options: { json },
+    words: [0, 0],
+    load: standing,
+  },
+  'standing approve': {
+    summary: 'approve a standing order',
+    usage: 'ORDER --passkey FILE',
+    about: 'Signs its digest, as for any order.',
+    example: 'bulkhead standing approve s3f9 --passkey owner.json',
+    options: { passkey, json },
+    words: [1, 1],
+    load: standing,
+  },
+  'ledger key': {
+    summary: "the ledger's verifier key",
+    usage: '[--json]',
+    about: 'One line in the form that C2SP tools take.',
+    example: 'bulkhead ledger key',
+    options: { json },
+    words: [0, 0],
+    load: ledger,
+  },
+  'ledger url': {
+    summary: "where the ledger's tiles are read",
+    usage: '[--json]',
+    about: 'Anyone may read and mirror them.',
+    example: 'bulkhead ledger url',
+    options: { json },
+    words: [0, 0],
+    load: ledger,
+  },
+  'ledger fsck': {
+    summary: 'compute the whole ledger anew and compare',
+    usage: '[--json]',
+    about:
+      'Reads every entry, hashes every tile, and checks each against the signed head. Works while the server runs and while it does not.',
+    example: 'bulkhead ledger fsck',
+    options: { json },
+    words: [0, 0],
+    load: ledger,
+  },
+  run: {
+    summary: 'run a TypeScript file of this program',
+    usage: 'FILE …',
+    about:
+      'Under the same Node and flags as everything else, but without the permission model. All that follows FILE is its own.',
+    example: 'bulkhead run bench/main.ts',
+    options: {},
+    words: [1, 1000],
+    load: () => import('./run.ts'),
+  },
+}

@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs'
+import { BulkheadError } from '../base/errors.ts'
+import type { Approved, Draft, Order, OrderDraft, OrderLine } from '../console/api.ts'
+import { type Args, flag, list, needed, text } from './args.ts'
+import { consoleClient, openHome } from './client.ts'
+import { duration, pairs, say, show, table, when } from './output.ts'
+import { approve, loadPasskey, memberOf } from './passkey.ts'
+import { describeReview, reviewOrder } from './review.ts'
+
+export async function run(args: Args): Promise<number> {
+  const verb = args.command.split(' ')[1]
+  if (verb === 'create') return create(args)
+  if (verb === 'approve') return approveShown(args)
+  if (verb === 'show') return showOne(args)
+  if (verb === 'cancel') return cancel(args)
+  return listAll(args, 'order')
+}
+
+async function create(args: Args): Promise<number> {
+  const body: Omit<OrderDraft, 'channel'> & { channel?: string } = { ...command(args), ...targets(args) }
+  const expires = duration(args, 'expires', 'h')
+  if (expires !== undefined) body.expiresInSeconds = expires
+  const channel = text(args, 'channel')
+  if (channel !== undefined) body.channel = channel
+  const drafted = await consoleClient(args.home).post<Draft>('/api/orders', body)
+  const { order, class: orderClass, quorum, devices } = drafted
+  const next = `Approve it with: bulkhead order approve ${order} --passkey FILE\n`
+  return show(
+    args,
+    { order, class: orderClass, quorum, devices },
+    () =>
+      pairs([
+        ['order', order],
+        ['class', orderClass],
+        ['quorum', quorum],
+        ['devices', devices],
+      ]) + next,
+  )
+}
+
+/** What both kinds of orders have: the command and why. */
+export function command(args: Args) {
+  const file = text(args, 'body')
+  return {
+    action: needed(args, 'action'),
+    set: list(args, 'set'),
+    reason: needed(args, 'reason'),
+    ...(file !== undefined && { body: readBody(file) }),
+  }
+}
+
+function readBody(file: string): string {
+  try {
+    return readFileSync(file).toString('base64')
+  } catch (cause) {
+    throw new BulkheadError('NOT_FOUND', `${file} cannot be read.`, {
+      remedy: 'Name a file that you may read with --body.',
+      cause,
+    })
+  }
+}
+
+function targets(args: Args): Pick<OrderDraft, 'devices' | 'group' | 'all'> {
+  const devices = list(args, 'device')
+  const groups = list(args, 'group')
+  const all = flag(args, 'all')
+  const kinds = Number(devices.length > 0) + Number(groups.length > 0) + Number(all)
+  if (kinds !== 1 || groups.length > 1)
+    throw new BulkheadError('USAGE', 'An order is for devices, for one group, or for all.', {
+      remedy: 'Write --device D (it may be repeated), --group G or --all.',
+    })
+  if (all) return { all: true }
+  return groups[0] === undefined ? { devices } : { group: groups[0] }
+}
+
+/** Shows what is signed and signs it. Standing orders are approved in the same way. */
+export async function approveShown(args: Args): Promise<number> {
+  const trusted = openHome(args.home)
+  const console = consoleClient(args.home)
+  const passkey = loadPasskey(needed(args, 'passkey'))
+  const member = memberOf(passkey, trusted)
+  const shown = await console.get<Order>(`/api/orders/${encodeURIComponent(args.words[0]!)}`)
+  const review = reviewOrder(shown, trusted)
+  for (const line of describeReview(review)) say(line)
+  say(`Approved by ${member.alias}.`)
+  const approval = approve(passkey, review.digest, trusted.roster)
+  const done = await console.post<Approved>(`/api/orders/${shown.order}/approvals`, { approval })
+  return show(args, done, () => `${done.approvals.length} of ${done.quorum} approvals; the order is ${done.state}.\n`)
+}
+
+async function showOne(args: Args): Promise<number> {
+  const found = await consoleClient(args.home).get<Order>(`/api/orders/${encodeURIComponent(args.words[0]!)}`)
+  const { statement: _, digest: __, body: ___, ...order } = found
+  return show(args, order, () => {
+    const head = pairs([
+      ['order', order.order],
+      ['action', order.action],
+      ['class', order.class],
+      ['state', order.state],
+      ['approvals', `${order.approvals.length} of ${order.quorum} ${order.approvals.join(', ')}`],
+      ['expires', when(order.expiresAt)],
+    ])
+    const rows = order.devices.map(({ alias, state, result }) => [alias, state, result?.reason ?? failure(result)])
+    return `${head}\n${table(['DEVICE', 'STATE', 'RESULT'], rows)}`
+  })
+}
+
+const failure = (result: Order['devices'][number]['result']) =>
+  result?.code == null && result?.domain == null ? '' : `${result.domain ?? ''} ${result.code ?? ''}`.trim()
+
+async function cancel(args: Args): Promise<number> {
+  const [order] = args.words
+  const done = await consoleClient(args.home).post<Approved>(`/api/orders/${encodeURIComponent(order!)}/cancel`)
+  return show(args, { order: done.order, state: done.state }, () => `The order is ${done.state}.\n`)
+}
+
+/** Newest first, all pages. */
+export async function listAll(args: Args, kind: 'order' | 'standing'): Promise<number> {
+  const console = consoleClient(args.home)
+  const orders: OrderLine[] = []
+  for (let before: string | null = ''; before !== null; ) {
+    const page: { orders: OrderLine[]; next: string | null } = await console.get(
+      `/api/orders?kind=${kind}${before === '' ? '' : `&before=${encodeURIComponent(before)}`}`,
+    )
+    orders.push(...page.orders)
+    before = page.next
+  }
+  return show(args, orders, () =>
+    table(
+      ['ORDER', 'ACTION', 'CLASS', 'STATE', 'APPROVALS', 'DEVICES', 'CREATED'],
+      orders.map(one => [
+        one.order,
+        one.action,
+        one.class,
+        one.state,
+        `${one.approvals.length}/${one.quorum}`,
+        one.kind === 'standing' ? 'every' : one.devices,
+        when(one.createdAt),
+      ]),
+    ),
+  )
+}

@@ -1,0 +1,49 @@
+import { BulkheadError } from '../base/errors.ts'
+import { type Args, flag, text } from './args.ts'
+
+/** JSON for programs, aligned text for people. */
+export function show(args: Args, value: unknown, people: () => string): number {
+  process.stdout.write(flag(args, 'json') ? `${JSON.stringify(value)}\n` : people())
+  return 0
+}
+
+/** Words for the person at the terminal, apart from what programs read. */
+export const say = (line: string) => void process.stderr.write(`${line}\n`)
+
+/** Columns under their headings; the last one is as long as it is. */
+export function table(headings: string[], rows: (string | number)[][]): string {
+  if (rows.length === 0) return 'none\n'
+  const all = [headings, ...rows.map(row => row.map(String))]
+  const widths = headings.map((_, column) => Math.max(...all.map(row => row[column]!.length)))
+  return all
+    .map(
+      row =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
+}
+
+/** One `name  value` a line. */
+export function pairs(rows: [string, string | number][]): string {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('')
+}
+
+const UNITS: Record<string, number> = { m: 60, h: 3600, d: 86_400, w: 604_800 }
+
+/** Seconds of an option like 7d, 12h or 30m; a bare number counts `unit`s. Throws USAGE. */
+export function duration(args: Args, name: string, unit: 'h' | 'd'): number | undefined {
+  const value = text(args, name)
+  if (value === undefined) return undefined
+  const [, count, given = unit] = /^(\d{1,6})([mhdw])?$/.exec(value) ?? []
+  if (count !== undefined && Number(count) > 0) return Number(count) * UNITS[given]!
+  throw new BulkheadError('USAGE', `--${name} ${value} is no duration.`, {
+    remedy: `Write for example --${name} 7d or 12h.`,
+  })
+}
+
+/** A time of the API without its fractions. */
+export const when = (iso: string) => `${iso.slice(0, 16).replace('T', ' ')}Z`

@@ -1,0 +1,83 @@
+import { createRoute } from '@hono/zod-openapi'
+import { BulkheadError } from '../../base/errors.ts'
+import type { Approval } from '../../trust/approval.ts'
+import { type GroupVersion, groupDigest } from '../../trust/order.ts'
+import { groupLineOut, groupOut, groupsOut, signedIn } from '../api.ts'
+import { appendLeaves, type Desk } from '../desk.ts'
+import { type Api, answers, named, takes } from '../routing.ts'
+import { devicesOfGroup, findGroup, type GroupRow, newestGroups, verifyGroup, verifyGroupRow } from './store.ts'
+
+const list = createRoute({ method: 'get', path: '/api/groups', responses: answers(groupsOut) })
+const show = createRoute({ method: 'get', path: '/api/groups/{name}', request: named, responses: answers(groupOut) })
+const add = createRoute({
+  method: 'post',
+  path: '/api/groups',
+  request: takes(signedIn),
+  responses: answers(groupLineOut),
+})
+
+export function groupRoutes(api: Api, desk: Desk) {
+  api.openapi(list, async context => {
+    const rows = await newestGroups(desk.db)
+    return context.json({ groups: await Promise.all(rows.map(row => lineOf(desk, row))) }, 200)
+  })
+  api.openapi(show, async context => {
+    const row = await findGroup(desk.db, context.req.valid('param').name)
+    const members = await devicesOfGroup(desk, verifyGroupRow(row, desk.trusted))
+    const { group_id: group, alias, version, statement, approval } = row
+    return context.json({ group, alias, version, devices: members.length, members, statement, approval }, 200)
+  })
+  api.openapi(add, async context => {
+    const { statement, approval } = context.req.valid('json')
+    const group = verifyGroup(statement, approval, desk.trusted)
+    await storeVersion(desk, group, statement, approval)
+    return context.json(
+      { group: group.id, alias: group.alias, version: group.version, devices: group.members.length },
+      200,
+    )
+  })
+}
+
+async function lineOf(desk: Desk, row: GroupRow) {
+  const group = verifyGroupRow(row, desk.trusted)
+  const devices = (await devicesOfGroup(desk, group)).length
+  return { group: row.group_id, alias: row.alias, version: row.version, devices }
+}
+
+/** The row first, its leaf second: a retry of the same statement finds the row and appends what is missing. */
+async function storeVersion(desk: Desk, group: GroupVersion, statement: string, approval: Approval) {
+  const rows = await newestGroups(desk.db)
+  const newest = rows.find(row => row.group_id === group.id)
+  if (newest?.statement !== statement) {
+    checkSuccession(desk, group, newest)
+    if (rows.some(row => row.alias === group.alias && row.group_id !== group.id))
+      throw new BulkheadError('CONFLICT', `There is a group ${group.alias} already.`, {
+        remedy: 'Choose another alias.',
+      })
+    const { id: group_id, version, alias } = group
+    const stored = await desk.db
+      .insertInto('console.group_version')
+      .values({ group_id, version, alias, statement, approval: JSON.stringify(approval) })
+      .onConflict(conflict => conflict.doNothing())
+      .executeTakeFirst()
+    if (stored.numInsertedOrUpdatedRows === 0n) throw outrun()
+  }
+  const digest = groupDigest(statement, desk.trusted).toString('hex')
+  await appendLeaves(desk, 'main', [
+    { type: 'group', unique: `group:${group.id}:${group.version}`, group: group.id, version: group.version, digest },
+  ])
+}
+
+function checkSuccession(desk: Desk, group: GroupVersion, newest: GroupRow | undefined) {
+  if (group.members.some((member, at) => at > 0 && group.members[at - 1]! >= member))
+    throw new BulkheadError('BAD_REQUEST', 'The members of a group are sorted, each once.')
+  const before = newest && verifyGroupRow(newest, desk.trusted)
+  const previous = newest ? groupDigest(newest.statement, desk.trusted).toString('hex') : ''
+  if (group.version !== (before ? before.version + 1 : 0) || group.previous !== previous) throw outrun()
+  if (before && before.alias !== group.alias) throw new BulkheadError('BAD_REQUEST', 'A group keeps its alias.')
+}
+
+const outrun = () =>
+  new BulkheadError('CONFLICT', 'The group has changed meanwhile.', {
+    remedy: 'Look at its newest version and try again.',
+  })

@@ -1,0 +1,62 @@
+import { BulkheadError } from '../../base/errors.ts'
+import type { Approval } from '../../trust/approval.ts'
+import { countApprovals } from '../../trust/approval.ts'
+import { decodeGroup, type GroupVersion, groupDigest } from '../../trust/order.ts'
+import type { Trusted } from '../../trust/roster.ts'
+import type { Database } from '../database.ts'
+import type { Desk } from '../desk.ts'
+import { certificates } from '../devices/store.ts'
+
+/** Versions of groups, each a statement that a member approved. Whoever deletes the newest rolls a group back; nobody can write one. */
+export type GroupRow = { group_id: string; version: number; alias: string; statement: string; approval: Approval }
+const columns = ['group_id', 'version', 'alias', 'statement', 'approval'] as const
+
+export async function newestGroups(db: Database): Promise<GroupRow[]> {
+  return db
+    .selectFrom('console.group_version')
+    .distinctOn('group_id')
+    .select(columns)
+    .orderBy('group_id')
+    .orderBy('version', 'desc')
+    .limit(10_000)
+    .execute()
+}
+
+/** The newest version of a group by id or alias. Throws NOT_FOUND, AMBIGUOUS. */
+export async function findGroup(db: Database, name: string): Promise<GroupRow> {
+  const found = (await newestGroups(db)).filter(row => row.group_id === name || row.alias === name)
+  if (found.length > 1)
+    throw new BulkheadError('AMBIGUOUS', `${name} is ${found.length} groups.`, { remedy: 'Use its id.' })
+  if (found[0]) return found[0]
+  throw new BulkheadError('NOT_FOUND', `There is no group ${name}.`, { remedy: 'See: bulkhead group list' })
+}
+
+/** Throws UNPROVEN unless a member approved exactly this. */
+export function verifyGroup(statement: string, approval: Approval, trusted: Trusted): GroupVersion {
+  const group = decodeGroup(statement)
+  const { members, refusals } = countApprovals([approval], groupDigest(statement, trusted), trusted, [
+    'operator',
+    'approver',
+  ])
+  if (members.length < 1)
+    throw new BulkheadError('UNPROVEN', `The group's version is not approved. ${refusals.join(' ')}`)
+  return group
+}
+
+/** The version in a row, which must be of the row's own group. Throws UNPROVEN: a group that was tampered with has no members at all. */
+export function verifyGroupRow(row: GroupRow, trusted: Trusted): GroupVersion {
+  const group = verifyGroup(row.statement, row.approval, trusted)
+  if (group.id !== row.group_id || group.version !== row.version || group.alias !== row.alias)
+    throw new BulkheadError('UNPROVEN', `The newest version of group ${row.group_id} is another's.`, {
+      remedy: 'Put the row back from a backup.',
+    })
+  return group
+}
+
+/** Enrolled devices of a group: the version's members, and those whose verified voucher names the group. */
+export async function devicesOfGroup(desk: Desk, group: GroupVersion): Promise<string[]> {
+  const devices = new Set(group.members)
+  for (const row of await certificates(desk.db, { mentioning: group.id }))
+    if (desk.vouchers(row)?.groups.includes(group.id)) devices.add(row.device_id)
+  return [...devices]
+}

@@ -1,0 +1,45 @@
+import { BulkheadError } from '../../base/errors.ts'
+import { classOf, type OrderClass } from '../../trust/class.ts'
+import type { Hole } from '../../trust/order.ts'
+import { encodeTemplate } from '../../trust/template.ts'
+import { dictOf, own } from '../../wire/apple/dict.ts'
+import { PROFILE_IDENTIFIER } from '../../wire/apple/enrolment.ts'
+import { commandFromSets } from '../../wire/apple/sets.ts'
+import type { PlistDict } from '../../wire/plist/plist.ts'
+import { holdsSecret } from './secret.ts'
+
+export type Asked = { action: string; set: string[]; body?: string | undefined }
+export type Built = { command: PlistDict; template: Buffer; holes: Hole[]; class: OrderClass; secret: boolean }
+
+/** What the edge fills in where nothing was given: the key, what the schema accepts meanwhile, and the hole. */
+const FILLED = new Map<string, { key: string; accepted: string; hole: string | string[] }>([
+  ['DeviceInformation', { key: 'Queries', accepted: 'UDID', hole: ['{{allowed-queries}}'] }],
+  ['ClearPasscode', { key: 'UnlockToken', accepted: 'AAAA', hole: '{{unlock-token}}' }],
+])
+
+/** The body of an order from what a person asked for. Throws BAD_REQUEST with a remedy. */
+export function buildBody({ action, set, body }: Asked): Built {
+  const command = commandOf(action, set, body === undefined ? undefined : bytesOf(body))
+  const { template, holes } = encodeTemplate(command)
+  return {
+    command,
+    template,
+    holes,
+    class: classOf(command, { mdmProfile: PROFILE_IDENTIFIER }),
+    secret: holdsSecret(command),
+  }
+}
+
+function commandOf(action: string, set: string[], body: Buffer | undefined): PlistDict {
+  const filled = FILLED.get(action)
+  if (!filled || body !== undefined || set.some(one => one.startsWith(`${filled.key}=`)))
+    return commandFromSets(action, set, body)
+  const command = commandFromSets(action, [...set, `${filled.key}=${filled.accepted}`])
+  return dictOf(Object.keys(command).map(key => [key, key === filled.key ? filled.hole : own(command, key)!]))
+}
+
+function bytesOf(base64: string): Buffer {
+  const bytes = Buffer.from(base64, 'base64')
+  if (bytes.toString('base64') !== base64) throw new BulkheadError('BAD_REQUEST', 'The body is not base64.')
+  return bytes
+}

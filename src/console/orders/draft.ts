@@ -1,0 +1,109 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { BulkheadError } from '../../base/errors.ts'
+import { canonical } from '../../trust/canonical.ts'
+import { type Order, orderDigest, type StandingOrder, standingDigest, targetsDigest } from '../../trust/order.ts'
+import type { Roster } from '../../trust/roster.ts'
+import { sha256Hex } from '../../trust/statement.ts'
+import { hpkeSeal } from '../../wire/hpke.ts'
+import type { Draft, OrderDraft, StandingDraft, StandingDrafted } from '../api.ts'
+import { type Desk, seconds } from '../desk.ts'
+import { type Built, buildBody } from './body.ts'
+import { requireRights, resolveTargets } from './targets.ts'
+
+const DEFAULT_LIFE = 7 * 86_400
+
+/** Stores an order that does nothing until it is approved. */
+export async function draftOrder(desk: Desk, caller: string, asked: OrderDraft): Promise<Draft> {
+  const built = buildBody(asked)
+  const salt = randomBytes(16).toString('hex')
+  const { targets, group } = await resolveTargets(desk, asked)
+  requireRights(targets, built.command)
+  const devices = targets.map(({ device }) => device)
+  const order: Order = {
+    ...common(desk, asked, built, salt),
+    type: 'bulkhead-order/v1',
+    channel: asked.channel,
+    targets: { digest: targetsDigest(devices), count: devices.length, ...(group && { group }) },
+  }
+  const statement = canonical(order)
+  await store(desk, 'order', caller, { id: order.id, statement, built, asked, devices, salt })
+  const digest = orderDigest(statement, desk.trusted).toString('hex')
+  return { ...summary(desk, order.id, built), devices: devices.length, statement, digest }
+}
+
+/** The same for an order that is approved once and given to every device that comes. Only what is harmless may be. */
+export async function draftStanding(desk: Desk, caller: string, asked: StandingDraft): Promise<StandingDrafted> {
+  const built = buildBody(asked)
+  if (built.class !== 'read' && built.class !== 'change')
+    throw new BulkheadError('REFUSED', `A standing order can read or change, and this can ${built.class}.`, {
+      remedy: 'Order it for the devices that need it: bulkhead order create',
+    })
+  const salt = randomBytes(16).toString('hex')
+  const standing: StandingOrder = {
+    ...common(desk, asked, built, salt),
+    type: 'bulkhead-standing-order/v1',
+    trigger: asked.trigger,
+  }
+  const statement = canonical(standing)
+  await store(desk, 'standing', caller, { id: standing.id, statement, built, asked, devices: [], salt })
+  return {
+    ...summary(desk, standing.id, built),
+    statement,
+    digest: standingDigest(statement, desk.trusted).toString('hex'),
+  }
+}
+
+type Asked = OrderDraft | StandingDraft
+
+/** The salt keeps a short reason from being guessed by its digest. */
+function common(desk: Desk, asked: Asked, built: Built, salt: string) {
+  const notBefore = seconds(desk.now())
+  return {
+    id: randomUUID(),
+    platform: 'apple' as const,
+    action: asked.action,
+    body: sha256Hex(built.template),
+    holes: built.holes,
+    notBefore,
+    expiresAt: notBefore + lifeOf(asked, desk.trusted.roster),
+    nonce: randomBytes(16).toString('hex'),
+    reason: sha256Hex(`${salt}${asked.reason}`),
+  }
+}
+
+/** Standing orders last as long as an order may; the order's own time is a week unless it says otherwise. */
+function lifeOf(asked: Asked, { policy }: Roster): number {
+  const standard = 'trigger' in asked ? policy.longestOrder : Math.min(DEFAULT_LIFE, policy.longestOrder)
+  const life = asked.expiresInSeconds ?? standard
+  if (life <= policy.longestOrder) return life
+  throw new BulkheadError('BAD_REQUEST', `An order of this installation lasts at most ${policy.longestOrder} seconds.`)
+}
+
+type Draftee = { id: string; statement: string; built: Built; asked: Asked; devices: string[]; salt: string }
+
+async function store(desk: Desk, kind: 'order' | 'standing', caller: string, draft: Draftee) {
+  const { id, statement, built, asked, devices, salt } = draft
+  const { seal, delivery } = desk.trusted.roster.keys
+  const sealed = (key: string, place: string, bytes: Uint8Array) =>
+    hpkeSeal(Buffer.from(key, 'base64'), bytes, Buffer.from(`${place}\n${id}`))
+  const row = {
+    order_id: id,
+    kind,
+    statement,
+    body: built.secret ? sealed(delivery, 'bulkhead-body/v1', built.template) : built.template,
+    secret: built.secret,
+    targets: devices,
+    class: built.class,
+    reason_salt: salt,
+    reason: sealed(seal, 'bulkhead-reason/v1', Buffer.from(asked.reason)),
+    created_by: caller,
+  }
+  await desk.db.insertInto('console.orders').values(row).execute()
+  desk.log.info('order.drafted', { order: id, class: built.class, devices: devices.length, by: caller })
+}
+
+const summary = (desk: Desk, order: string, built: Built) => ({
+  order,
+  class: built.class,
+  quorum: desk.trusted.roster.policy.quorum[built.class],
+})

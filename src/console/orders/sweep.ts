@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Desk, seconds } from '../desk.ts'
+import { sweepSessions } from '../sessions/store.ts'
+import { readStatement } from './statement.ts'
+import { dequeue, enqueueStanding, listOrders, overdueOrders } from './store.ts'
+
+const EVERY_MS = 5000
+const DAY = 86_400
+
+/** Ends what is over and queues what is daily, until `signal`. A database that is away is asked again the next time. */
+export async function sweepUntil(desk: Desk, signal: AbortSignal): Promise<void> {
+  const queuedOn = new Map<string, number>()
+  while (!signal.aborted) {
+    await sweep(desk, queuedOn).catch(error => desk.log.error('sweep.failed', {}, error))
+    await sleep(EVERY_MS, undefined, { signal }).catch(() => {})
+  }
+}
+
+/** `queuedOn`: the day on which each daily order was last queued here. After a restart one finds that it was queued already. */
+export async function sweep(desk: Desk, queuedOn: Map<string, number>): Promise<void> {
+  for (const order of await overdueOrders(desk.db)) await dequeue(desk.db, order, 'expired')
+  await queueDaily(desk, queuedOn)
+  await sweepSessions(desk.db, desk.now())
+}
+
+async function queueDaily(desk: Desk, queuedOn: Map<string, number>) {
+  const now = seconds(desk.now())
+  const day = Math.floor(now / DAY)
+  for (const row of await listOrders(desk.db, 'standing', undefined, 1000)) {
+    if (row.state !== 'approved' || queuedOn.get(row.order_id) === day) continue
+    const { statement, trigger } = readStatement(row, desk.trusted)
+    if (trigger === 'daily' && statement.expiresAt > now)
+      await enqueueStanding(desk.db, row.order_id, day, new Date((day + 1) * DAY * 1000))
+    queuedOn.set(row.order_id, day)
+  }
+}

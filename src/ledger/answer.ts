@@ -1,0 +1,48 @@
+import { BulkheadError } from '../base/errors.ts'
+import { consistencyProof, inclusionProof } from '../wire/tlog/merkle.ts'
+import type { Caller, Consistency, Inclusion, Ledger, Logged, LogName } from './api.ts'
+import type { Sequence } from './sequence.ts'
+
+/** The ledger as one caller sees it, in the same process; server.ts puts a socket before it. */
+export function ledgerFor(caller: Caller, logs: Record<LogName, Sequence>): Ledger {
+  return {
+    append: async ({ log, entries }) => logs[log].append(caller, entries),
+    checkpoint: async ({ log }) => ({ checkpoint: logs[log].head.note }),
+    prove: async ({ log, index, size }) => prove(logs[log], index, size),
+    consistency: async ({ log, from, to }) => consistency(logs[log], from, to),
+    entry: async ({ log, index }) => logged(logs[log], index),
+    find: async ({ log, unique }) => {
+      const index = logs[log].find(unique)
+      return index === undefined ? null : logged(logs[log], index)
+    },
+  }
+}
+
+function prove(log: Sequence, index: number, asked: number | undefined): Inclusion {
+  const { leaf } = log.entry(index)
+  const { head } = log
+  const size = asked ?? head.size
+  assertCovered(log, size)
+  if (index >= size)
+    throw asked === undefined ? tooEarly() : new BulkheadError('BAD_REQUEST', 'That tree ends before this entry.')
+  const hashes = base64(inclusionProof(index, size, log.hashes))
+  return { index, size, leafHash: leaf.toString('base64'), hashes, checkpoint: size === head.size ? head.note : null }
+}
+
+function consistency(log: Sequence, from: number, to: number): Consistency {
+  assertCovered(log, to)
+  return { from, to, hashes: base64(consistencyProof(from, to, log.hashes)) }
+}
+
+function logged(log: Sequence, index: number): Logged {
+  const { bytes, leaf } = log.entry(index)
+  return { index, entry: bytes.toString(), leafHash: leaf.toString('base64') }
+}
+
+function assertCovered(log: Sequence, size: number) {
+  if (size > log.head.size) throw tooEarly()
+}
+
+const base64 = (hashes: Buffer[]) => hashes.map(hash => hash.toString('base64'))
+const tooEarly = () =>
+  new BulkheadError('UNAVAILABLE', 'No checkpoint covers this yet.', { remedy: 'Ask again in 100 ms.' })

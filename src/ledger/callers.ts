@@ -1,0 +1,30 @@
+import { BulkheadError } from '../base/errors.ts'
+import type { Caller, LogName } from './api.ts'
+
+/** Who may append what, and to which log. A type that has no row is nobody's. Reading is everybody's: the tiles are public. */
+const ROWS: [type: string, caller: Caller, log: LogName][] = [
+  ['delivery', 'edge', 'main'],
+  ['acknowledgement', 'edge', 'main'],
+  ['refusal', 'edge', 'main'],
+  ['certificate', 'vault', 'main'],
+  ['consumed', 'vault', 'main'],
+  ['release', 'vault', 'main'],
+  ['push', 'vault', 'main'],
+  ['order', 'console', 'main'],
+  ['approval', 'console', 'main'],
+  ['invitation', 'console', 'main'],
+  ['group', 'console', 'main'],
+  ['roster', 'console', 'control'],
+  ['cancel', 'console', 'control'],
+  ['finding', 'watch', 'main'],
+  ['freeze', 'watch', 'control'],
+  ['start', 'supervisor', 'main'],
+]
+const table = new Map(ROWS.map(([type, caller, log]) => [type, { caller, log }]))
+
+/** Throws FORBIDDEN unless `caller` may append entries of `type` to `log`. */
+export function assertMayAppend(caller: Caller, log: LogName, type: string): void {
+  const row = table.get(type)
+  if (row?.caller !== caller || row.log !== log)
+    throw new BulkheadError('FORBIDDEN', `${caller} may not append this type of entry to ${log}.`)
+}

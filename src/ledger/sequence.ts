@@ -1,0 +1,255 @@
+import { join } from 'node:path'
+import { BulkheadError } from '../base/errors.ts'
+import { leafHash, treeRoot } from '../wire/tlog/merkle.ts'
+import { encodePromise } from '../wire/tlog/promise.ts'
+import { TILE_WIDTH, type Tile } from '../wire/tlog/tile.ts'
+import type { Appended, Caller, Conflict, LogName, NewEntry, Outcome, Refusal } from './api.ts'
+import { assertMayAppend } from './callers.ts'
+import { type Head, openHead, type Signing, signHead } from './checkpoint.ts'
+import type { Disk } from './disk.ts'
+import { decodeEntry, uniqueOf } from './entry.ts'
+import { HashTree } from './hashes.ts'
+import { Journal } from './journal.ts'
+import { Store, tilesOfGrowth, tilesToRepair } from './store.ts'
+import { UniqueIndex } from './unique.ts'
+
+/**
+ * One log. The order that survives a crash at any step:
+ *   1. an entry gets its index, in memory; nobody is told
+ *   2. the journal has it on disk                         → its promise is signed and answered
+ *   3. tiles and bundles are on disk                      (remade from the journal where a crash lost them)
+ *   4. the checkpoint over them is signed and on disk     → everybody sees it
+ *   5. journal segments that full bundles hold are forgotten
+ * A checkpoint covers only what step 2 has done, in journal order: a restart finds the same entries at the same indexes, so the same root.
+ */
+export type SequenceOptions = { disk: Disk; dir: string; log: LogName; signing: Signing; clock: () => number }
+
+const MAX_WAITING = 100_000
+const MAX_CLOCK_BACK = 60 // seconds
+
+type Accepted = { index: number; leaf: Buffer }
+
+export class Sequence {
+  readonly log: LogName
+  readonly #signing: Signing
+  readonly #clock: () => number
+  readonly #store: Store
+  readonly #tree = new HashTree()
+  readonly #unique = new UniqueIndex()
+  #journal!: Journal
+  /** Entries from #bundled on; what is below is in full bundles. */
+  #tail: Buffer[] = []
+  #bundled = 0
+  #durable = 0
+  #head!: Head
+  #flushing: Promise<void> | undefined
+  #publishing: Promise<Head> | undefined
+  #broken: unknown
+
+  private constructor({ disk, dir, log, signing, clock }: SequenceOptions) {
+    this.log = log
+    this.#signing = signing
+    this.#clock = clock
+    this.#store = new Store(disk, dir)
+  }
+
+  /** Recovers the log and publishes a checkpoint of now. Throws rather than sign a second past. */
+  static async open(options: SequenceOptions): Promise<Sequence> {
+    const sequence = new Sequence(options)
+    await sequence.#recover(options)
+    return sequence
+  }
+
+  get head(): Head {
+    return this.#head
+  }
+
+  /** What is on disk and no checkpoint covers yet. */
+  get waiting(): number {
+    return this.#durable - this.#head.size
+  }
+
+  /** Why nothing can be appended any more; undefined while all is well. */
+  get broken(): unknown {
+    return this.#broken
+  }
+
+  /** One outcome for each entry, when all that were accepted are on disk. Throws UNAVAILABLE. */
+  async append(caller: Caller, entries: NewEntry[]): Promise<Outcome[]> {
+    if (this.#tree.size - this.#durable > MAX_WAITING) throw unavailable('Too many entries wait for the disk.')
+    if (this.#broken) throw unavailable('The ledger could not write and waits for a restart.', this.#broken)
+    const accepted = entries.map(entry => this.#accept(caller, entry))
+    await this.#persist()
+    return accepted.map(each => ('leaf' in each ? this.#promise(each) : each))
+  }
+
+  #accept(caller: Caller, { entry, unique }: NewEntry): Accepted | Conflict | Refusal {
+    try {
+      const decoded = decodeEntry(entry)
+      assertMayAppend(caller, this.log, decoded.type)
+      if (unique !== undefined && unique !== decoded.unique)
+        throw new BulkheadError('BAD_REQUEST', 'The unique key beside the entry is not the one inside.')
+      return this.#earlier(decoded.unique, decoded.bytes) ?? this.#add(decoded.bytes, decoded.unique)
+    } catch (error) {
+      const { code, message } = error as BulkheadError
+      // What went wrong on our side is no refusal of the entry.
+      if (code !== 'BAD_REQUEST' && code !== 'FORBIDDEN' && code !== 'LIMIT') throw error
+      return { code, message }
+    }
+  }
+
+  #earlier(unique: string | undefined, bytes: Buffer): Accepted | Conflict | undefined {
+    const index = unique === undefined ? undefined : this.#indexOf(unique)
+    if (index === undefined) return undefined
+    if (!this.#entryAt(index).equals(bytes)) return { code: 'CONFLICT', index }
+    return { index, leaf: this.#tree.read(0, index) }
+  }
+
+  #add(bytes: Buffer, unique = uniqueOf(bytes)): Accepted {
+    const index = this.#tree.size
+    const leaf = leafHash(bytes)
+    this.#tree.append(leaf)
+    this.#tail.push(bytes)
+    if (unique !== undefined) this.#unique.add(unique, index)
+    return { index, leaf }
+  }
+
+  /** Group commit: whoever comes while the disk is busy shares the next write. */
+  async #persist(): Promise<void> {
+    const target = this.#tree.size
+    while (this.#durable < target) {
+      if (this.#broken) throw unavailable('The ledger could not write.', this.#broken)
+      this.#flushing ??= this.#flush().finally(() => {
+        this.#flushing = undefined
+      })
+      await this.#flushing
+    }
+  }
+
+  async #flush() {
+    const [first, end] = [this.#durable, this.#tree.size]
+    try {
+      await this.#journal.append(first, this.#tail.slice(first - this.#bundled, end - this.#bundled))
+      this.#durable = end
+    } catch (error) {
+      this.#broken = error // memory is now ahead of the disk, by how much nobody knows: only a restart can tell
+      throw unavailable('The ledger could not write.', error)
+    }
+  }
+
+  #promise({ index, leaf }: Accepted): Appended {
+    const leafHash = leaf.toString('base64')
+    const statement = { origin: this.#signing.origin, leafHash, maxIndex: index, time: this.#clock() }
+    return { index, leafHash, promise: encodePromise(statement, this.#signing.key).toString('base64') }
+  }
+
+  /** Writes tiles, signs and publishes a checkpoint over all that is on disk. Also without growth: then only its time is new. */
+  publish(): Promise<Head> {
+    this.#publishing ??= this.#publish(tilesOfGrowth(this.#head.size, this.#durable), this.#durable).finally(() => {
+      this.#publishing = undefined
+    })
+    return this.#publishing
+  }
+
+  async #publish(tiles: Tile[], size: number): Promise<Head> {
+    await this.#store.write(tiles, {
+      hashes: (level, index, width) => this.#tree.tile(level, index, width),
+      entries: (first, count) => this.#entries(first, count),
+    })
+    // Time never runs backwards, whatever the machine's clock does.
+    const time = Math.max(Math.floor(this.#clock() / 1000), this.#head?.time ?? 0)
+    const head = signHead(this.#signing, size, treeRoot(size, this.#tree.read), time)
+    await this.#store.putCheckpoint(head.note)
+    this.#head = head
+    await this.#forget(tiles, size)
+    return head
+  }
+
+  /** Full bundles are read from disk from now on. */
+  async #forget(tiles: Tile[], size: number) {
+    const bundled = size - (size % TILE_WIDTH)
+    this.#tail.splice(0, bundled - this.#bundled)
+    this.#bundled = bundled
+    await this.#journal.trim(bundled)
+    await this.#store.dropPartials(tiles)
+  }
+
+  /** Waits for what is under way with the disk. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([this.#flushing, this.#publishing])
+  }
+
+  /** An entry on disk. Throws NOT_FOUND. */
+  entry(index: number): { bytes: Buffer; leaf: Buffer } {
+    if (index >= this.#durable) throw new BulkheadError('NOT_FOUND', 'There is no such entry.')
+    return { bytes: this.#entryAt(index), leaf: this.#tree.read(0, index) }
+  }
+
+  /** The index of the entry that used up this key, once it is on disk. */
+  find(unique: string): number | undefined {
+    const index = this.#indexOf(unique)
+    return index === undefined || index >= this.#durable ? undefined : index
+  }
+
+  /** Reads nodes of the tree. Ask only for what lies under `head`: the rest is not yet anybody's to see. */
+  get hashes() {
+    return this.#tree.read
+  }
+
+  #indexOf(unique: string): number | undefined {
+    return this.#unique.find(unique, index => uniqueOf(this.#entryAt(index)) === unique)
+  }
+
+  #entryAt(index: number): Buffer {
+    return this.#entries(index, 1)[0]!
+  }
+
+  /** Entries of one bundle. */
+  #entries(first: number, count: number): Buffer[] {
+    if (first >= this.#bundled) return this.#tail.slice(first - this.#bundled, first - this.#bundled + count)
+    const bundle = this.#store.readBundle(Math.floor(first / TILE_WIDTH))
+    if (!bundle) throw new BulkheadError('INTERNAL', 'An entry bundle is missing.', { remedy: 'Run fsck.' })
+    return bundle.slice(first % TILE_WIDTH, (first % TILE_WIDTH) + count)
+  }
+
+  async #recover({ disk, dir }: SequenceOptions) {
+    for (let index = 0; ; index++) {
+      const bundle = this.#store.readBundle(index)
+      if (!bundle) break
+      for (const entry of bundle) this.#add(entry)
+      this.#bundled += TILE_WIDTH
+      this.#tail = []
+    }
+    this.#journal = await Journal.open(disk, join(dir, 'journal'), (index, entry) => this.#replay(index, entry))
+    this.#durable = this.#tree.size
+    const head = this.#readHead()
+    await this.#publish(tilesToRepair(head?.size ?? 0, this.#durable), this.#durable)
+  }
+
+  #replay(index: number, entry: Buffer) {
+    if (index > this.#tree.size) throw damaged('Entries are missing between the bundles and the journal.')
+    if (index === this.#tree.size) this.#add(entry)
+    else if (!this.#tree.read(0, index).equals(leafHash(entry)))
+      throw damaged('Journal and bundles hold different entries.')
+  }
+
+  /** The last checkpoint, which what was found must continue. */
+  #readHead(): Head | null {
+    const note = this.#store.readCheckpoint()
+    if (note === null) return null
+    const head = openHead(this.#signing, note)
+    if (head.size > this.#tree.size) throw damaged('Entries under the last checkpoint are missing.')
+    if (!treeRoot(head.size, this.#tree.read).equals(head.root))
+      throw damaged('The entries are not those of the last checkpoint.')
+    if (head.time > this.#clock() / 1000 + MAX_CLOCK_BACK)
+      throw new BulkheadError('UNAVAILABLE', 'The clock of this machine is behind the last checkpoint.', {
+        remedy: 'Set the clock, then start again.',
+      })
+    this.#head = head
+    return head
+  }
+}
+
+const damaged = (message: string) =>
+  new BulkheadError('INTERNAL', message, { remedy: 'Restore the ledger from its mirror and run fsck.' })
+const unavailable = (message: string, cause?: unknown) => new BulkheadError('UNAVAILABLE', message, { cause })

@@ -1,0 +1,137 @@
+import type { KeyObject } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { Log } from '../base/log.ts'
+import { type Method, type RpcServer, serveRpc } from '../base/rpc.ts'
+import { ledgerFor } from './answer.ts'
+import type { Caller, Ledger, LogName } from './api.ts'
+import { type Disk, openDisk } from './disk.ts'
+import { lockStore } from './lock.ts'
+import { readParams } from './request.ts'
+import { Sequence } from './sequence.ts'
+import { serveTiles } from './tiles.ts'
+
+/** The ledger's process: two logs, a socket for each caller, tiles over HTTP. APPEND ONLY: nothing here changes or removes an entry. */
+export type LedgerOptions = {
+  dir: string
+  /** The installation's name: the origins are <name>/main and <name>/control, the clock's key is <name>/clock. */
+  name: string
+  /** Ed25519 private keys. */
+  keys: { main: KeyObject; control: KeyObject; clock: KeyObject }
+  /** Milliseconds since 1970. */
+  clock: () => number
+  sockets: Partial<Record<Caller, string>>
+  http: { host: string; port: number }
+  log: Log
+}
+/** `failed` is settled once the journal could not be written: the process should then end and start again. */
+export type RunningLedger = { url: string; failed: Promise<unknown>; close(): Promise<void> }
+
+const SEQUENCE_MS = 80 // at least every 100 ms, with some for the work itself
+const FRESH_MS = 5000 // at least every 10 s: verifiers take 30 s for frozen
+
+export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
+  const { dir, log, http } = options
+  const opened: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const step of opened.splice(0).reverse()) await step()
+  }
+  try {
+    await mkdir(dir, { recursive: true })
+    const lock = await lockStore(dir)
+    opened.push(() => lock.release())
+    const main = await openLog(options, 'main', opened)
+    const control = await openLog(options, 'control', opened)
+    const ticker = startTicker({ main, control }, options)
+    opened.push(() => ticker.stop())
+    const tiles = await serveTiles({ dir, ...http, log })
+    opened.push(() => closeTiles(tiles))
+    for (const server of await listen(options, { main, control })) opened.push(() => server.close())
+    log.info('ledger.started', { main: main.head.size, control: control.head.size })
+    return { url: `http://${http.host}:${(tiles.address() as AddressInfo).port}`, failed: ticker.failed, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openLog(options: LedgerOptions, log: LogName, opened: (() => Promise<unknown>)[]): Promise<Sequence> {
+  const { dir, name, keys, clock } = options
+  const disk: Disk = openDisk()
+  opened.push(() => disk.close())
+  const signing = { origin: `${name}/${log}`, key: keys[log], clockName: `${name}/clock`, clockKey: keys.clock }
+  const sequence = await Sequence.open({ disk, dir: join(dir, log), log, signing, clock })
+  opened.push(() => sequence.settle())
+  return sequence
+}
+
+function listen(options: LedgerOptions, logs: Record<LogName, Sequence>): Promise<RpcServer[]> {
+  const sockets = Object.entries(options.sockets) as [Caller, string][]
+  return Promise.all(
+    sockets.map(([caller, path]) =>
+      serveRpc({ path, caller, methods: methodsOf(ledgerFor(caller, logs)), log: options.log }),
+    ),
+  )
+}
+
+/** One row for each method: how its parameters are read. */
+function methodsOf(ledger: Ledger): Record<keyof Ledger, Method> {
+  const method =
+    (run: (params: ReturnType<typeof readParams>) => Promise<unknown>): Method =>
+    async params =>
+      run(readParams(params))
+  return {
+    append: method(params => ledger.append({ log: params.log(), entries: params.entries() })),
+    checkpoint: method(params => ledger.checkpoint({ log: params.log() })),
+    prove: method(params => {
+      const size = params.optionalCount('size')
+      const asked = { log: params.log(), index: params.count('index') }
+      return ledger.prove(size === undefined ? asked : { ...asked, size })
+    }),
+    consistency: method(params =>
+      ledger.consistency({ log: params.log(), from: params.count('from'), to: params.count('to') }),
+    ),
+    entry: method(params => ledger.entry({ log: params.log(), index: params.count('index') })),
+    find: method(params => ledger.find({ log: params.log(), unique: params.text('unique') })),
+  }
+}
+
+/** Publishes what grew, and control's time. A publication that fails is tried again at the next turn. */
+function startTicker(logs: Record<LogName, Sequence>, { clock, log }: LedgerOptions) {
+  const failure = Promise.withResolvers<unknown>()
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  let turn: Promise<unknown> = Promise.resolve()
+  async function tend(sequence: Sequence) {
+    if (sequence.broken) failure.resolve(sequence.broken)
+    const stale = sequence.log === 'control' && clock() - sequence.head.time * 1000 >= FRESH_MS
+    if (sequence.waiting > 0 || stale) await sequence.publish()
+  }
+  async function run() {
+    const started = performance.now()
+    for (const outcome of await Promise.allSettled([tend(logs.main), tend(logs.control)]))
+      if (outcome.status === 'rejected') log.error('ledger.publish', {}, outcome.reason)
+    if (!stopped) timer = setTimeout(next, Math.max(0, SEQUENCE_MS - (performance.now() - started)))
+  }
+  const next = () => {
+    turn = run()
+  }
+  next()
+  const stop = async () => {
+    stopped = true
+    clearTimeout(timer)
+    await turn
+    // What was promised and is not yet published is in the journal; publishing it now only spares the next start some work.
+    await Promise.allSettled([tend(logs.main), tend(logs.control)])
+  }
+  return { failed: failure.promise, stop }
+}
+
+function closeTiles(server: Server): Promise<void> {
+  return new Promise(done => {
+    server.close(() => done())
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,94 @@
+import { chmodSync, chownSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config, DatabaseConfig, Listen, Urls } from '../base/config.ts'
+import { BulkheadError } from '../base/errors.ts'
+import { dataPath, genesisPath, isRoot, keysPath, ownPath, socketPath, writeWhole } from '../cli/home.ts'
+import { type CompartmentName, calleesOf, compartment } from './compartments.ts'
+
+/** What all compartments of one start have in common. */
+export type Plan = {
+  home: string
+  program: string
+  genesisDigest: string
+  listen: Record<'edge' | 'edgeTls' | 'console' | 'app' | 'ledger', Listen>
+  urls: Urls
+  databases: Partial<Record<CompartmentName, DatabaseConfig>>
+  publicUrl?: string
+  tls?: { cert: string; key: string }
+  apns?: { url?: string; ca?: string }
+  trustedProxy?: string
+  setup?: { code: string }
+}
+
+/** The configuration of one compartment: what is not in it, it does not know. Pure but for the paths it names. */
+export function configOf(plan: Plan, name: CompartmentName): Config {
+  const { home } = plan
+  const row = compartment(name)
+  const own = (file: string) => join(ownPath(home, name), file)
+  const database = row.database ? plan.databases[name] : undefined
+  return {
+    name,
+    home,
+    genesis: genesisPath(home),
+    genesisDigest: plan.genesisDigest,
+    ...(database && { database }),
+    serves: Object.fromEntries(row.callers.map(caller => [caller, socketPath(home, name, caller)])),
+    calls: Object.fromEntries(calleesOf(name).map(callee => [callee, socketPath(home, callee, name)])),
+    listen: listensOf(plan, name),
+    urls: plan.urls,
+    ...(plan.publicUrl !== undefined && { publicUrl: plan.publicUrl }),
+    ...(name === 'edge' && plan.tls && { tls: { cert: own('tls-cert.pem'), key: own('tls-key.pem') } }),
+    ...(name === 'edge' && plan.trustedProxy !== undefined && { trustedProxy: plan.trustedProxy }),
+    ...(name === 'vault' &&
+      plan.apns && { apns: { ...plan.apns, ...(plan.apns.ca !== undefined && { ca: own('apns-ca.pem') }) } }),
+    ...(name === 'app' && { webDir: join(plan.program, 'web/dist') }),
+    ...(name === 'app' && plan.setup && { setup: plan.setup }),
+    dataDir: dataPath(home, name),
+    keysDir: keysPath(home, name),
+  }
+}
+
+function listensOf({ listen }: Plan, name: CompartmentName): Config['listen'] {
+  if (name === 'edge') return { http: listen.edge, tls: listen.edgeTls }
+  if (name === 'console' || name === 'app' || name === 'ledger') return { http: listen[name] }
+  return {}
+}
+
+/** Writes a compartment's configuration and gives it what is its own. As root, the files stay root's and only its group reads them. */
+export function configure(plan: Plan, name: CompartmentName) {
+  const { home } = plan
+  const { uid } = compartment(name)
+  const give = (file: string, text: string) =>
+    writeWhole(join(ownPath(home, name), file), text, isRoot() ? 0o640 : 0o600, isRoot() ? uid : undefined)
+  give('config.json', `${JSON.stringify(configOf(plan, name), null, 2)}\n`)
+  if (name === 'edge' && plan.tls) {
+    give('tls-cert.pem', readGiven(plan.tls.cert, '--tls-cert'))
+    give('tls-key.pem', readGiven(plan.tls.key, '--tls-key'))
+  }
+  if (name === 'vault' && plan.apns?.ca !== undefined) give('apns-ca.pem', readGiven(plan.apns.ca, '--apns-ca'))
+  if (!isRoot()) return
+  for (const path of below(keysPath(home, name))) own(path, 0, uid, 0o640)
+  for (const path of below(dataPath(home, name))) if (lstatSync(path).uid !== uid) own(path, uid, uid, 0o600)
+}
+
+function own(path: string, uid: number, gid: number, mode: number) {
+  const stat = lstatSync(path)
+  if (stat.isSymbolicLink()) return // never followed: what it names may be somebody else's
+  chownSync(path, uid, gid)
+  chmodSync(path, stat.isDirectory() ? mode | ((mode & 0o444) >> 2) : mode)
+}
+
+function below(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => join(folder, name))
+}
+
+function readGiven(path: string, option: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new BulkheadError('BAD_REQUEST', `${path} (${option}) cannot be read.`, {
+      remedy: 'Name a PEM file that you may read.',
+      cause,
+    })
+  }
+}

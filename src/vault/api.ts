@@ -1,0 +1,50 @@
+import type { Approval } from '../trust/approval.ts'
+
+/** What the vault does for others. Each method has a row in callers.ts; a method without one stops the start. Bytes are base64 in JSON. */
+export type VaultMethods = {
+  // for edge -----------------------------------------------------------------------------------------------------------
+  /** What an invitation's page may say. Throws NOT_FOUND. */
+  invitationPage: { params: { invitation: string }; result: InvitationPage }
+  /** Everything for one enrolment profile with URLs of its own. Uses up nothing. Throws NOT_FOUND, EXPIRED, CONFLICT (used up). */
+  enrolmentProfile: { params: { invitation: string }; result: ProfileParts & { statement: string; approval: Approval } }
+  /** The same again for a device that renews: same identifier, URLs and rights, a fresh challenge bound to this device. */
+  renewalProfile: { params: { certificate: string }; result: ProfileParts }
+  /** GetCACert: a certs-only PKCS#7 of CA and RA, behind the answer as bytes. */
+  caCertificates: { params: Record<string, never>; result: null }
+  /** PKIOperation: raw CMS in, raw CertRep out (bytes). What SCEP itself refuses comes as a CertRep FAILURE, not as an error. */
+  scep: { params: { path: string }; result: null }
+  /** Opens the bootstrap token for a GetBootstrapToken whose signature over these very bytes the vault verified (bytes in: the body; out: the token). */
+  bootstrapToken: { params: { path: string; signature: string }; result: { found: boolean } }
+  /** The unlock token for one delivery of an approved ClearPasscode order to this device; the vault verifies the order itself. */
+  unlockToken: { params: { order: string; certificate: string }; result: null }
+  /** Something is due in edge.wake: look now. */
+  wake: { params: Record<string, never>; result: null }
+
+  // for console --------------------------------------------------------------------------------------------------------
+  /** The path token of an invitation that a member approved. */
+  invite: { params: { statement: string; approval: Approval }; result: { token: string } }
+  pushCsr: { params: { organisation: string }; result: { csr: string /* PEM */ } }
+  pushImport: { params: { certificate: string /* PEM */; account: string }; result: PushState }
+  pushShow: { params: Record<string, never>; result: PushState }
+}
+
+export type InvitationPage = {
+  state: 'open' | 'used-up' | 'expired'
+  tier: 'full' | 'no-wipe' | 'private'
+  usesLeft: number
+  expiresAt: number
+  signed: boolean
+}
+
+/** Edge builds the profile from these with wire/apple/enrolment.ts and assembles the CMS, so what it hands out is what it could check. */
+export type ProfileParts = {
+  path: string // id of the device's path token
+  pathToken: string
+  challenge: string
+  tier: 'full' | 'no-wipe' | 'private'
+  topic: string
+  url: string
+  organisation: string
+  signer: { certificates: string[]; attributes: string; signature: string } | null // null: --unsigned
+}
+export type PushState = { topic: string; placeholder: boolean; expiresAt: number | null; account: string | null }

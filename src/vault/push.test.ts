@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { createPublicKey, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ApnsReceiver, apnsReceiver } from '../../test/support/apns.ts'
+import { type TestVault, testVault } from '../../test/support/vault.ts'
+import { sealAad } from '../intake/api.ts'
+import { hpkeSeal, rawPublic } from '../wire/hpke.ts'
+import { encodeName, issueCertificate } from '../wire/pkcs/certificate.ts'
+import { decodeRequest } from '../wire/pkcs/request.ts'
+import { toPem } from './pem.ts'
+import { decideWake, settleWake } from './push.ts'
+
+let apns: ApnsReceiver
+let vault: TestVault
+before(async () => {
+  apns = await apnsReceiver()
+  vault = await testVault({ apns: { url: apns.url, ca: apns.ca } })
+})
+after(async () => {
+  await vault.close()
+  await apns.close()
+})
+
+type Made = { device: string; token: string; magic: string }
+/** A device that told how to be woken, and is due. */
+async function device(fields: { waiting?: boolean; place?: 'device.push' | 'user.push' } = {}): Promise<Made> {
+  const made = { device: randomUUID(), token: randomBytes(32).toString('hex'), magic: randomUUID() }
+  const address = JSON.stringify({ token: Buffer.from(made.token, 'hex').toString('base64'), magic: made.magic })
+  const aad = sealAad(fields.place ?? 'device.push', made.device)
+  const sealed = hpkeSeal(rawPublic(vault.keys.seal), Buffer.from(address), aad)
+  await vault.owner.query(
+    `insert into edge.device (device_id, platform, tier, unit_id, state, enrolled_at, last_seen, not_after, push)
+     values ($1, 'apple', 'full', $2, 'enrolled', now(), now() - interval '1 minute', now() + interval '1 year', $3)`,
+    [made.device, vault.roster.unit, sealed],
+  )
+  if (fields.waiting ?? true)
+    await vault.owner.query(
+      `insert into edge.pending (device_id, order_id, command_uuid, expires_at) values ($1, $2, $3, now() + interval '1 day')`,
+      [made.device, randomUUID(), randomUUID()],
+    )
+  await vault.owner.query('insert into edge.wake (device_id) values ($1)', [made.device])
+  return made
+}
+const wake = () => vault.edge.wake()
+const row = async ({ device }: Made) =>
+  (
+    await vault.owner.query(
+      'select *, extract(epoch from due - now())::float8 as seconds from edge.wake where device_id = $1',
+      [device],
+    )
+  ).rows[0]
+async function until<T>(what: () => T | Promise<T>, limit = 5000): Promise<NonNullable<Awaited<T>>> {
+  for (const end = Date.now() + limit; Date.now() < end; await sleep(20)) {
+    const value = await what()
+    if (value) return value
+  }
+  throw new Error('It did not happen in time.')
+}
+const due = (one: Made) => vault.owner.query('update edge.wake set due = now() where device_id = $1', [one.device])
+
+test('a device that is due is woken once, with its own token and magic, and later again', async () => {
+  const one = await device()
+  await wake()
+  const push = await until(() => apns.kept.get(one.token))
+  assert.equal(push.magic, one.magic)
+  assert.equal(push.type, 'mdm')
+  assert.equal(push.priority, '10')
+  assert.match(push.topic, /^com\.apple\.mgmt\.External\.[0-9a-f-]{36}$/)
+  assert.ok(Math.abs(push.expiration - Date.now() / 1000 - 7 * 86_400) < 60)
+  const after = await until(async () => (await row(one))?.attempts === 1 && (await row(one)))
+  assert.ok(after.seconds > 20 && after.seconds <= 30)
+  await due(one)
+  const again = await until(async () => (await row(one)).attempts === 2 && (await row(one)))
+  assert.ok(again.seconds > 100 && again.seconds <= 120)
+})
+
+test('a device that came and has nothing left to fetch is not woken any more', async () => {
+  const one = await device({ waiting: false })
+  await wake()
+  await until(async () => (await row(one))?.attempts === 1)
+  await vault.owner.query('update edge.device set last_seen = now() where device_id = $1', [one.device])
+  await due(one)
+  await until(async () => (await row(one)) === undefined)
+  assert.equal(apns.received.filter(({ token }) => token === one.token).length, 1)
+})
+
+test('a token that APNs calls dead is marked, and not tried again', async () => {
+  for (const behaviour of ['unregistered', 'bad-token'] as const) {
+    const one = await device()
+    apns.behave(behaviour, { token: one.token })
+    await wake()
+    await until(async () => (await row(one))?.gone)
+  }
+})
+
+test('an address that was sealed for another place wakes nobody', async () => {
+  const one = await device({ place: 'user.push' })
+  await wake()
+  await until(async () => (await row(one))?.gone)
+  assert.equal(apns.kept.get(one.token), undefined)
+})
+
+test('when APNs asks for patience or breaks, the device stays due for later', async () => {
+  for (const behaviour of ['slow-down', 'broken'] as const) {
+    const one = await device()
+    apns.behave(behaviour, { token: one.token, times: 1 })
+    await wake()
+    const waiting = await until(async () => (await row(one)).seconds > 1 && (await row(one)))
+    assert.equal(waiting.attempts, 0)
+    await due(one)
+    await until(() => apns.kept.get(one.token))
+  }
+})
+
+test('after a connection that was hung up the push is sent over a new one', async () => {
+  const one = await device()
+  const before = apns.connections()
+  apns.behave('hang-up', { token: one.token, times: 1 })
+  await wake()
+  await until(() => apns.kept.get(one.token))
+  assert.ok(apns.connections() > before)
+})
+
+test('work that is queued while a push is under way wakes the device again', () => {
+  const base = { device: randomUUID(), channel: '', due: '2026-01-01 00:00:00+00', at: '2026-01-01 00:00:01+00' }
+  const settled = settleWake({ ...base, attempts: 0, push: Buffer.alloc(1), came: false, waiting: true }, 'sent')
+  assert.equal(settled!.due, base.due) // the update is for the row with this time only
+  assert.equal(
+    settleWake({ ...base, attempts: 9, push: Buffer.alloc(1), came: false, waiting: true }, 'sent')!.next!.afterSeconds,
+    86_400,
+  )
+})
+
+test('a device is forgotten only when it cannot be woken or has no reason to come', () => {
+  const push = Buffer.alloc(1)
+  assert.equal(decideWake({ push: null, came: false, waiting: true, attempts: 0 }), 'forget')
+  assert.equal(decideWake({ push, came: true, waiting: true, attempts: 9 }), 'push')
+  assert.equal(decideWake({ push, came: true, waiting: false, attempts: 1 }), 'forget')
+  assert.equal(decideWake({ push, came: false, waiting: false, attempts: 1 }), 'push')
+  assert.equal(decideWake({ push, came: false, waiting: false, attempts: 6 }), 'forget')
+})
+
+const topic = 'com.apple.mgmt.External.11111111-2222-3333-4444-555555555555'
+function pushCertificate(spki: Buffer, uid: string | undefined, end = Date.now() + 86_400_000) {
+  const issuer = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const der = issueCertificate(
+    {
+      serial: randomBytes(8),
+      issuer: encodeName({ CN: 'Push CA' }),
+      subject: encodeName({ ...(uid === undefined ? {} : { UID: uid }), CN: 'APSP' }),
+      notBefore: new Date(Date.now() - 200_000_000),
+      notAfter: new Date(end),
+      spki,
+      keyUsage: ['digitalSignature'],
+      signature: 'ecdsa-sha256',
+    },
+    bytes => sign('sha256', bytes, issuer.privateKey),
+  )
+  return toPem('CERTIFICATE', der)
+}
+
+test("a push certificate is taken only for a key of ours, with a topic, and in time; its files are the owner's alone", async () => {
+  const { csr } = await vault.console.pushCsr('Example')
+  const { spki } = decodeRequest(Buffer.from(csr.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64'))
+  const foreign = createPublicKey(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey as never)
+  const put = (certificate: string) => vault.console.pushImport({ certificate, account: 'mdm@example.test' })
+  await assert.rejects(put(pushCertificate(spki, undefined)), { code: 'BAD_REQUEST' })
+  await assert.rejects(put(pushCertificate(spki, topic, Date.now() - 1000)), { code: 'EXPIRED' })
+  await assert.rejects(put('hello'), { code: 'MALFORMED' })
+  const other = foreign.export({ format: 'der', type: 'spki' })
+  await assert.rejects(put(pushCertificate(other, topic)), { code: 'CONFLICT' })
+  assert.equal((await vault.console.pushShow()).placeholder, true)
+  const state = await put(pushCertificate(spki, topic))
+  assert.deepEqual([state.topic, state.placeholder, state.account], [topic, false, 'mdm@example.test'])
+  assert.equal(statSync(join(vault.dataDir, 'push.json')).mode & 0o777, 0o600)
+  await vault.restart()
+  assert.equal((await vault.console.pushShow()).topic, topic)
+  const one = await device()
+  await wake()
+  assert.equal((await until(() => apns.kept.get(one.token))).topic, topic)
+})

@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs'
+import type { Pool } from 'pg'
+import type { Config } from '../base/config.ts'
+import { BulkheadError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { type Method, RpcReply, type RpcServer, serveRpc } from '../base/rpc.ts'
+import type { Intake } from '../intake/client.ts'
+import { approvalShape } from '../trust/approval.ts'
+import type { Trusted } from '../trust/roster.ts'
+import { type Check, digest, line, object, text, uuid } from '../trust/shape.ts'
+import { certsOnly } from '../wire/pkcs/signing.ts'
+import type { VaultMethods } from './api.ts'
+import { APNS_URL, createApns } from './apns.ts'
+import { releaseBootstrapToken } from './bootstrap.ts'
+import { methodsFor, type VaultCaller, type VaultMethod } from './callers.ts'
+import { createInvitations } from './invitation.ts'
+import { createIssuer } from './issue.ts'
+import type { VaultKeys } from './keys.ts'
+import { createLeaves, type VaultLedger } from './leaves.ts'
+import { createLimits } from './limits.ts'
+import { startPush } from './push.ts'
+import { openPushCertificate } from './pushcert.ts'
+import { createStore } from './store.ts'
+import { releaseUnlockToken } from './unlock.ts'
+import { createUses } from './uses.ts'
+import { openValid } from './vouchers.ts'
+
+export type VaultOptions = {
+  config: Pick<Config, 'serves' | 'dataDir' | 'urls' | 'publicUrl' | 'apns'>
+  keys: VaultKeys
+  trusted: Trusted
+  pg: Pool
+  ledger: VaultLedger
+  intake: Pick<Intake, 'ask'>
+  /** Seconds since 1970. */
+  clock: () => number
+  random: (size: number) => Buffer
+  log: Log
+}
+type Handler = { params: Check<unknown>; run(params: never, bytes: Buffer): Promise<unknown> | unknown }
+
+const MAX_PKI = 64 * 1024
+const MAX_CHECKIN = 4 * 1024 * 1024
+const MAX_TEXT = 64 * 1024
+const nothing = object({})
+const longText = text(new RegExp(`^[^\\0]{1,${MAX_TEXT}}$`), 'text')
+
+/** Serves the edge and the console, each on its own socket, and wakes devices. Throws where a method has no row in callers.ts. */
+export async function startVault(options: VaultOptions): Promise<{ close(): Promise<void> }> {
+  const { config, log } = options
+  const { handlers, push } = assemble(options)
+  const limit = createLimits(options.clock)
+  const servers: RpcServer[] = []
+  for (const caller of ['edge', 'console'] as const) {
+    const methods = guard(caller, methodsFor(caller, handlers), limit)
+    const path = config.serves[caller]
+    if (path !== undefined) servers.push(await serveRpc({ path, caller, methods, log }))
+  }
+  return {
+    async close() {
+      await Promise.all(servers.map(server => server.close()))
+      await push.close()
+    },
+  }
+}
+
+function guard(
+  caller: VaultCaller,
+  handlers: Record<string, Handler>,
+  limit: ReturnType<typeof createLimits>,
+): Record<string, Method> {
+  const guarded =
+    (name: string, { params: check, run }: Handler): Method =>
+    async (params, bytes) => {
+      limit(caller, name as VaultMethod)
+      return await run(check(params, name) as never, bytes)
+    }
+  return Object.fromEntries(Object.entries(handlers).map(([name, handler]) => [name, guarded(name, handler)]))
+}
+
+function assemble({ config, keys, trusted, pg, ledger, intake, clock, random, log }: VaultOptions) {
+  const store = createStore(pg)
+  const leaves = createLeaves(ledger)
+  const uses = createUses(leaves)
+  const url = config.publicUrl ?? config.urls.edge
+  const changed = () => apns.renew()
+  const certificate = openPushCertificate({ dir: config.dataDir, clock, random, topicInUse: store.topicInUse, changed })
+  const { topic, identity } = certificate
+  const ca = config.apns?.ca === undefined ? undefined : readFileSync(config.apns.ca, 'utf8')
+  const apns = createApns({ url: config.apns?.url ?? APNS_URL, ca, identity, log })
+  // Apple's own service is of no use without a certificate; a receiver that the operator names may not ask for one.
+  const ready = () => identity() !== undefined || config.apns?.url !== undefined
+  const push = startPush({ store, seal: keys.seal, apns, topic, ready, clock, log })
+  const invitations = createInvitations({ keys, trusted, store, uses, url, topic, clock, random })
+  const scep = createIssuer({ keys, trusted, intake, leaves, store, uses, invitations, url, topic, clock, random, log })
+  const caAndRa = certsOnly([keys.ca.certificate.der, keys.ra.certificate.der])
+
+  const handlers: {
+    [M in VaultMethod]: {
+      params: Check<VaultMethods[M]['params']>
+      run(params: VaultMethods[M]['params'], bytes: Buffer): unknown
+    }
+  } = {
+    invitationPage: { params: object({ invitation: uuid }), run: ({ invitation }) => invitations.page(invitation) },
+    enrolmentProfile: {
+      params: object({ invitation: uuid }),
+      run: ({ invitation }) => invitations.profile(invitation),
+    },
+    renewalProfile: {
+      params: object({ certificate: digest }),
+      run: async params =>
+        invitations.renewal(openValid(await store.findCertificate(params.certificate), trusted, clock())),
+    },
+    caCertificates: { params: nothing, run: () => new RpcReply(null, caAndRa) },
+    scep: {
+      params: object({ path: uuid }),
+      run: async ({ path }, body) => new RpcReply(null, await scep(path, atMost(body, MAX_PKI))),
+    },
+    bootstrapToken: {
+      params: object({ path: uuid, signature: text(/^[A-Za-z0-9+/=\s]{1,32768}$/, 'base64') }),
+      run: async ({ path, signature }, body) => {
+        const ask = { path, signature, body: atMost(body, MAX_CHECKIN) }
+        const token = await releaseBootstrapToken(ask, { keys, trusted, intake, leaves, store, clock })
+        return new RpcReply({ found: token !== undefined }, token ?? Buffer.alloc(0))
+      },
+    },
+    unlockToken: {
+      params: object({ order: uuid, certificate: digest }),
+      run: async ask => new RpcReply(null, await releaseUnlockToken(ask, { keys, trusted, leaves, store, clock })),
+    },
+    wake: { params: nothing, run: () => push.wake() },
+    invite: {
+      params: object({ statement: longText, approval: approvalShape }),
+      run: ({ statement, approval }) => invitations.invite(statement, approval),
+    },
+    pushCsr: {
+      params: object({ organisation: text(/^[^\p{Cc}]{1,64}$/u, 'a name of at most 64 characters') }),
+      run: ({ organisation }) => certificate.csr(organisation),
+    },
+    pushImport: {
+      params: object({ certificate: longText, account: line }),
+      run: params => certificate.import(params.certificate, params.account),
+    },
+    pushShow: { params: nothing, run: () => certificate.show() },
+  }
+  return { handlers: handlers as unknown as Record<string, Handler>, push }
+}
+
+function atMost(bytes: Buffer, most: number): Buffer {
+  if (bytes.length <= most) return bytes
+  throw new BulkheadError('LIMIT', `A message of ${bytes.length} bytes; at most ${most} are read.`)
+}

@@ -1,0 +1,53 @@
+import { Refusal, type Roster } from './api.ts'
+import { genesisDigestOf, parseCanonical } from './statement.ts'
+
+/** The installation this browser knows: its genesis, whose digest is remembered from the first time on. */
+export type Installation = {
+  name: string
+  genesisDigest: string
+  rpId: string
+  members: { alias: string; credentialIds: string[] }[]
+  units: { id: string; alias: string }[]
+}
+type Genesis = {
+  name: string
+  app: { origin: string; rpId: string }
+  members: { alias: string; passkeys: { id: string }[] }[]
+  units: { id: string; alias: string }[]
+}
+
+const PIN = 'bulkhead.genesis'
+
+/** Everything is read from the genesis text itself, after its digest is found to be the remembered one. Throws Refusal. */
+export async function openInstallation(roster: Roster): Promise<Installation> {
+  const genesisDigest = await genesisDigestOf(roster.genesis)
+  const pinned = localStorage.getItem(PIN)
+  if (pinned !== null && pinned !== genesisDigest) throw another(pinned, genesisDigest)
+  const { name, app, members, units } = parseCanonical(roster.genesis) as Genesis
+  if (app.origin !== location.origin)
+    throw new Refusal(
+      'UNPROVEN',
+      `This installation's app lives at ${app.origin}, and this page is at ${location.origin}.`,
+      `Open ${app.origin}. A passkey answers to no other address.`,
+    )
+  localStorage.setItem(PIN, genesisDigest)
+  return {
+    name,
+    genesisDigest,
+    rpId: app.rpId,
+    members: members.map(({ alias, passkeys }) => ({ alias, credentialIds: passkeys.map(({ id }) => id) })),
+    units: units.map(({ id, alias }) => ({ id, alias })),
+  }
+}
+
+const another = (pinned: string, found: string) =>
+  new Refusal(
+    'GENESIS_CHANGED',
+    `This is not the installation that this browser knows. Its genesis is ${short(found)}; the one remembered here is ${short(pinned)}.`,
+    'Sign nothing. If you made a new installation at this address on purpose, forget the old one below. Otherwise ask whoever runs this machine: somebody may have put another server in place of yours.',
+  )
+
+/** For somebody who made a new installation on purpose. */
+export const forgetInstallation = () => localStorage.removeItem(PIN)
+
+export const short = (digest: string) => `${digest.slice(0, 8)} ${digest.slice(8, 16)} …`

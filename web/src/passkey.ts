@@ -1,0 +1,52 @@
+import {
+  type PublicKeyCredentialCreationOptionsJSON,
+  type RegistrationResponseJSON,
+  startAuthentication,
+  startRegistration,
+} from '@simplewebauthn/browser'
+import { type Approval, Refusal } from './api.ts'
+import type { Installation } from './installation.ts'
+import { type Bytes, fromHex, sha256, toBase64url } from './statement.ts'
+
+/** Makes a passkey. What its PRF says stays in this browser: it is taken out of what is handed on. */
+export async function makePasskey(options: PublicKeyCredentialCreationOptionsJSON): Promise<RegistrationResponseJSON> {
+  const extensions = { ...options.extensions, prf: {} } as NonNullable<typeof options.extensions>
+  const { clientExtensionResults, ...response } = await startRegistration({
+    optionsJSON: { ...options, extensions },
+  }).catch(explained)
+  const { prf: _, ...shared } = clientExtensionResults as Record<string, unknown>
+  return { ...response, clientExtensionResults: shared }
+}
+
+/** One gesture over this digest. Only the four parts of an assertion leave this function: never the PRF's output. */
+export async function sign(digest: Bytes, { rpId, members, genesisDigest }: Installation, alias?: string): Promise<Approval> {
+  const signers = alias === undefined ? members : members.filter(member => member.alias === alias)
+  const salt = await sha256('bulkhead-prf/v1\n', fromHex(genesisDigest)) // a passkey says something else to every installation
+  const { id, response } = await startAuthentication({
+    optionsJSON: {
+      challenge: toBase64url(digest),
+      rpId,
+      userVerification: 'required',
+      timeout: 120_000,
+      allowCredentials: signers.flatMap(({ credentialIds }) =>
+        credentialIds.map(credential => ({ id: credential, type: 'public-key' as const })),
+      ),
+      extensions: { prf: { eval: { first: salt } } } as AuthenticationExtensionsClientInputs,
+    },
+  }).catch(explained)
+  const { clientDataJSON, authenticatorData, signature } = response
+  return { credentialId: id, clientDataJSON, authenticatorData, signature }
+}
+
+function explained(error: unknown): never {
+  const name = error instanceof Error ? error.name : ''
+  if (name === 'NotAllowedError' || name === 'AbortError')
+    throw new Refusal('NOT_SIGNED', 'The passkey was not used.', 'Try again, and confirm when your device asks.')
+  if (name === 'InvalidStateError')
+    throw new Refusal('CONFLICT', 'This device holds a passkey for Bulkhead already.', 'Use it, or choose another authenticator.')
+  throw new Refusal(
+    'NOT_SUPPORTED',
+    'This browser could not use a passkey here.',
+    'Use a current Chrome, Edge, Firefox or Safari, with a screen lock or a security key that asks for a PIN.',
+  )
+}
