@@ -9,6 +9,8 @@ import { requestBytes } from './wire.ts'
 /** As much of a device as the measurement needs: its requests, ready to be sent. */
 export type BenchDevice = {
   udid: string
+  /** The server's name for it, once a CommandUUID gave it away. */
+  id: string | undefined
   enrolment: Enrolment
   keys: KeyPair
   certificate: Certificate | undefined
@@ -26,6 +28,7 @@ export function newDevice(index: number, profile: Uint8Array): BenchDevice {
   const keys = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   return {
     udid,
+    id: undefined,
     enrolment: enrolmentOf(openProfile(profile)),
     keys,
     certificate: undefined,
@@ -64,18 +67,17 @@ export function prepare(device: BenchDevice, der: Buffer): void {
 const uuidAt = Buffer.from('<key>CommandUUID</key>')
 const openTag = Buffer.from('<string>')
 
-/** The acknowledgement of what a connect answered, signed now: its CommandUUID was not known before. Undefined for an empty answer. */
-export function acknowledge(device: BenchDevice, body: Buffer): Buffer | undefined {
+/** The CommandUUID of what a connect answered; undefined for an empty answer. */
+export function uuidIn(body: Buffer): string | undefined {
   const key = body.indexOf(uuidAt)
   if (key < 0) return undefined
   const start = body.indexOf(openTag, key) + openTag.length
-  const uuid = body.toString('latin1', start, body.indexOf(0x3c, start))
-  return signedRequest(device, device.enrolment.serverUrl, CONNECT, {
-    Status: 'Acknowledged',
-    UDID: device.udid,
-    CommandUUID: uuid,
-    ProfileList: [],
-  })
+  return body.toString('latin1', start, body.indexOf(0x3c, start))
+}
+
+export function acknowledgement(device: BenchDevice, uuid: string): Buffer {
+  const message = { Status: 'Acknowledged', UDID: device.udid, CommandUUID: uuid, ProfileList: [] }
+  return signedRequest(device, device.enrolment.serverUrl, CONNECT, message)
 }
 
 function signedRequest(

@@ -4,7 +4,8 @@
 import { createHttp } from '../simulator/http.ts'
 import { makeKeys, throwAwaySigner } from '../simulator/identity.ts'
 import { learnServer, openAnswer, type ScepServer, scepRequest } from '../simulator/scep.ts'
-import { acknowledge, type BenchDevice, newDevice, prepare } from './device.ts'
+import { commandUuid } from '../src/trust/token.ts'
+import { acknowledgement, type BenchDevice, newDevice, prepare, uuidIn } from './device.ts'
 import { type Measure, run, type Step, windows } from './load.ts'
 import { requestBytes } from './wire.ts'
 
@@ -13,9 +14,12 @@ export type Job =
   | { do: 'scep'; connections: number }
   | { do: 'enrol'; count: number; connections: number }
   | { do: 'idle'; devices: number; connections: number; seconds: number }
-  | { do: 'fetch'; devices: [number, number]; connections: number; seconds: number }
+  | { do: 'fetch'; devices: [number, number]; connections: number; seconds: number; issued: Issued }
 
-export type Done = Measure & { cpu: number; commands: number; prepared: number }
+/** What was approved: these orders, for these devices. */
+export type Issued = { orders: string[]; devices: string[] }
+
+export type Done = Measure & { cpu: number; commands: number; signedLate: number }
 
 const MOST = 90_000
 const waiting: BenchDevice[] = [] // have a profile
@@ -128,24 +132,43 @@ async function idle({ devices: count, connections, seconds }: Job & { do: 'idle'
 }
 
 let commands = 0
+let signedLate = 0
 
-/** Idle, then every command acknowledged until there is none: the requests are counted, the commands too. */
-async function fetchAll({ devices: [from, to], connections, seconds }: Job & { do: 'fetch' }): Promise<Measure> {
+/**
+ * Idle, then every command acknowledged until there is none: the requests are counted, the commands too. A CommandUUID follows from order and
+ * device, so the acknowledgements are signed beforehand; devices whose id is not yet known sign as they go, and it is known from then on.
+ */
+async function fetchAll(
+  { devices: [from, to], connections, seconds, issued }: Job & { do: 'fetch' },
+  begin: () => void,
+): Promise<Measure> {
   const some = devices.slice(from, to)
   if (some.length === 0) return none
+  const ready = new Map<string, Buffer>()
+  for (const device of some)
+    for (const order of device.id ? issued.orders : []) {
+      const uuid = commandUuid(order, device.id!)
+      ready.set(uuid, acknowledgement(device, uuid))
+    }
+  const owners = new Map(
+    issued.orders.flatMap(order => issued.devices.map(id => [commandUuid(order, id), id] as const)),
+  )
+  const answerTo = (device: BenchDevice, body: Buffer): Buffer | undefined => {
+    const uuid = uuidIn(body)
+    if (!uuid) return undefined
+    commands++
+    const signed = ready.get(uuid)
+    if (signed) return signed
+    signedLate++
+    device.id ??= owners.get(uuid)
+    return acknowledgement(device, uuid)
+  }
   let at = 0
   const next = (): Step | undefined => {
     const device = some[at++]
-    return (
-      device &&
-      (answer => {
-        if (!answer) return device.idle
-        const request = answer.status === 200 ? acknowledge(device, answer.body) : undefined
-        if (request) commands++
-        return request
-      })
-    )
+    return device && (answer => (answer ? answerTo(device, answer.body) : device.idle))
   }
+  begin()
   return run({ ...target(some[0]!.enrolment.serverUrl), connections, next, until: seconds * 1000 })
 }
 
@@ -163,23 +186,23 @@ const measuredAt = () => {
 
 async function work(job: Job): Promise<Measure> {
   commands = 0
+  signedLate = 0
   if (job.do === 'scep') return scep(job, begin) // its preparation and its opening are outside the clock
-  begin()
-  const measured = await (job.do === 'profiles'
-    ? profiles(job)
-    : job.do === 'enrol'
-      ? enrol(job)
-      : job.do === 'idle'
-        ? idle(job)
-        : fetchAll(job))
+  if (job.do !== 'fetch') begin()
+  const measured = await perform(job)
   measuredAt()
   return measured
 }
 
+function perform(job: Exclude<Job, { do: 'scep' }>): Promise<Measure> {
+  if (job.do === 'profiles') return profiles(job)
+  if (job.do === 'enrol') return enrol(job)
+  return job.do === 'idle' ? idle(job) : fetchAll(job, begin)
+}
+
 process.on('message', (job: Job) => {
   work(job).then(
-    measured =>
-      process.send?.({ done: { ...measured, cpu: cpuUsed, commands, prepared: certified.length } satisfies Done }),
+    measured => process.send?.({ done: { ...measured, cpu: cpuUsed, commands, signedLate } satisfies Done }),
     error => process.send?.({ failed: String((error as Error).stack ?? error) }),
   )
 })

@@ -22,10 +22,6 @@ export async function startInstallation() {
     home,
     urls,
     pid: up.pid!,
-    /** A command of the command line; its JSON. */
-    cli: async (...words: string[]) => JSON.parse(await cli([...words, '--home', home, '--json'])) as unknown,
-    approve: async (order: string) =>
-      void (await cli(['order', 'approve', order, '--home', home, '--passkey', passkey, '--json'])),
     invite: async (uses: number): Promise<string> => {
       const line = [
         '--platform',

@@ -6,10 +6,12 @@ export type Process = { pid: number; name: string }
 
 const TICKS = 100 // a second, on Linux
 
-function stat(pid: number): { parent: number; seconds: number } | undefined {
+/** `reaped`: the CPU seconds of children that ended and were waited for. */
+function stat(pid: number): { parent: number; seconds: number; reaped: number } | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')
-    return { parent: Number(fields[1]), seconds: (Number(fields[11]) + Number(fields[12])) / TICKS }
+    const ticks = (at: number) => (Number(fields[at]) + Number(fields[at + 1])) / TICKS
+    return { parent: Number(fields[1]), seconds: ticks(11), reaped: ticks(13) }
   } catch {
     return undefined
   }
@@ -45,10 +47,17 @@ function nameOf(pid: number, root: number): string {
   return name === 'intake' ? (argv.find(word => word.startsWith('intake-')) ?? name) : name
 }
 
-/** CPU seconds so far, by name. */
+/** CPU seconds so far, by name. Of the supervisor's children only the intakes end while it runs, since they are recycled. */
 export function cpuOf(processes: readonly Process[]): Record<string, number> {
   const sums: Record<string, number> = {}
-  for (const { pid, name } of processes) sums[name] = (sums[name] ?? 0) + (stat(pid)?.seconds ?? 0)
+  const add = (name: string, seconds: number) => {
+    sums[name] = (sums[name] ?? 0) + seconds
+  }
+  for (const { pid, name } of processes) {
+    const { seconds = 0, reaped = 0 } = stat(pid) ?? {}
+    add(name, seconds)
+    add(name === 'supervisor' ? 'intake' : name, reaped)
+  }
   return sums
 }
 

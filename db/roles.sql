@@ -43,6 +43,8 @@ grant select, insert on vault.certificate to bulkhead_vault;
 grant select on vault.bootstrap_token to bulkhead_vault;
 grant update (serves) on vault.bootstrap_token to bulkhead_vault;
 grant select on console.invitation to bulkhead_vault;
+grant select (order_id, kind, statement, targets, state) on console.orders to bulkhead_vault;
+grant select (order_id, approval) on console.approval to bulkhead_vault;
 grant select (device_id, state, last_seen, push, unlock_token) on edge.device to bulkhead_vault;
 grant select (device_id, channel, push) on edge.user_channel to bulkhead_vault;
 grant select (device_id, channel, order_id, state, expires_at) on edge.pending to bulkhead_vault;

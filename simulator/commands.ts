@@ -2,30 +2,10 @@
 import { randomUUID, X509Certificate } from 'node:crypto'
 import { dataAt, isDict, own, stringAt } from '../src/wire/apple/dict.ts'
 import type { PlistDict, PlistInput } from '../src/wire/plist/plist.ts'
-import type { Identity } from './identity.ts'
-import { type Model, type Persona, queryResponses } from './person.ts'
-import { type Enrolment, isEnrolment, openProfile, type Profile, payloadBytes } from './profile.ts'
+import { queryResponses } from './person.ts'
+import { isEnrolment, openProfile, type Profile, payloadBytes } from './profile.ts'
 import { allowsQuery, allowsSetting, FAULT, type Fault } from './rights.ts'
-
-/** Everything about a device that can change. `enrolment` is undefined before the first and after the last. */
-export type DeviceState = {
-  readonly self: Persona
-  readonly model: Model
-  readonly supervised: boolean
-  name: string
-  enrolment: Enrolment | undefined
-  /** The bytes of the profile that the enrolment came from. */
-  enrolmentProfile: Buffer | undefined
-  identity: Identity | undefined
-  profiles: Profile[]
-  passcode: boolean
-  unlockToken: Buffer
-  locked: { pin: string | undefined; message: string | undefined } | undefined
-  lostMode: { message: string | undefined; phone: string | undefined; footnote: string | undefined } | undefined
-  bootstrapToken: Buffer | undefined
-  restarts: number
-  erased: boolean
-}
+import type { DeviceState } from './state.ts'
 
 /** `after` happens once the server has read the answer: an erased device cannot answer. */
 export type Outcome = {

@@ -78,7 +78,7 @@ export async function startOffice(options: OfficeOptions) {
   await enrolMissing(members, options)
   keep(members, options.file)
   for (const { planned, device } of members) device.notNow = planned.state === 'not now'
-  const stop = live(members, options)
+  const stop = live(members, options, () => keep(members, options.file))
   return {
     people: plan.people,
     members,
@@ -121,13 +121,18 @@ async function visit({ planned, device }: Member) {
 }
 
 /** Visits are spread over the whole period, as in life. Returns what ends them. */
-function live(members: Member[], { every = 30, apns }: OfficeOptions): () => void {
+function live(members: Member[], { every = 30, apns }: OfficeOptions, changed: () => void): () => void {
+  const call = async (member: Member) => {
+    const { identity } = member.device.state
+    await visit(member)
+    if (member.device.state.identity !== identity) changed() // a renewed certificate must outlive this process
+  }
   let next = 0
-  const timer = setInterval(() => void visit(members[next++ % members.length]!), (every * 1000) / members.length)
+  const timer = setInterval(() => void call(members[next++ % members.length]!), (every * 1000) / members.length)
   const byToken = new Map(members.map(member => [member.device.push.token.toString('hex'), member]))
   const deaf = apns?.listen(({ token, magic }) => {
     const member = byToken.get(token)
-    if (member && member.device.push.magic === magic) void visit(member)
+    if (member && member.device.push.magic === magic) void call(member)
   })
   return () => {
     clearInterval(timer)

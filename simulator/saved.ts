@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
-import type { DeviceState } from './commands.ts'
 import type { Device } from './device.ts'
 import { enrolmentOf, openProfile } from './profile.ts'
+import type { DeviceState } from './state.ts'
 
 /** A device on paper, so that an office is the same office after a restart. Holds its private key: for simulations only. */
 export type SavedDevice = {

@@ -68,6 +68,7 @@ export function refuse(answer: ServerResponse, status: number, code: string, mes
     answer.destroy()
     return
   }
+  if (status === 413) answer.setHeader('connection', 'close') // the rest of the body is not waited for
   const text = JSON.stringify({ code, message, ...(remedy !== undefined && { remedy }) })
   answer.writeHead(status, { ...SECURITY_HEADERS, 'content-type': 'application/json', 'cache-control': 'no-store' })
   answer.end(text)

@@ -1,8 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import type { Roster } from '../console/api.ts'
-import { openDisk } from '../ledger/disk.ts'
-import { describeFindings, fsck } from '../ledger/fsck.ts'
+import { describeFindings, type FsckOptions, fsck } from '../ledger/fsck.ts'
 import type { Roster as Members } from '../trust/roster.ts'
 import { decodeVkey, publicKeyObject } from '../wire/tlog/note.ts'
 import type { Args } from './args.ts'
@@ -37,12 +37,35 @@ function check(args: Args): number {
   return results.some(({ findings }) => findings.length > 0) ? 1 : 0
 }
 
+const never = () => Promise.reject(new BulkheadError('INTERNAL', 'fsck only reads.'))
+
+/** The ledger's files, to be read by one who must not change them. */
+const readOnly: FsckOptions['disk'] = {
+  read: path => absent(() => readFileSync(path), null),
+  list: path => absent(() => readdirSync(path).sort(), []),
+  put: never,
+  syncFolder: never,
+  append: never,
+  truncate: never,
+  remove: never,
+  close: async () => {},
+}
+
+function absent<T>(read: () => T, otherwise: T): T {
+  try {
+    return read()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return otherwise
+    throw error
+  }
+}
+
 function checkLog(home: string, log: 'main' | 'control', { keys, name }: Members) {
   const keyOf = (vkey: string) => publicKeyObject(decodeVkey(vkey).publicKey)
   const key = keyOf(log === 'main' ? keys.ledgerMain : keys.ledgerControl)
   const signing = { origin: `${name}/${log}`, key, clockName: `${name}/clock`, clockKey: keyOf(keys.ledgerClock) }
   try {
-    return fsck({ disk: openDisk(), dir: join(dataPath(home, 'ledger'), log), log, signing })
+    return fsck({ disk: readOnly, dir: join(dataPath(home, 'ledger'), log), log, signing })
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EACCES') throw cause
     throw new BulkheadError('FORBIDDEN', 'The ledger’s files belong to another user.', {

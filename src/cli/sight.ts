@@ -2,9 +2,10 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../base/config.ts'
+import { findBinaries } from '../supervisor/binaries.ts'
 import { compartment, links, startOrder } from '../supervisor/compartments.ts'
 import { runningSupervisor } from '../supervisor/lock.ts'
-import { findBinaries, postmaster } from '../supervisor/postgres.ts'
+import { postmaster } from '../supervisor/postgres.ts'
 import { programRoot } from '../supervisor/program.ts'
 import { processes } from '../supervisor/strays.ts'
 import { dataPath, genesisPath, isRoot, ownPath, socketFolder } from './home.ts'
@@ -24,7 +25,8 @@ export type Sight = {
   /** When the edge's own TLS certificate ends. */
   tlsEnds: Date | undefined
   clockSynchronised: boolean | undefined
-  pushCertificate: boolean
+  /** When the push certificate ends; undefined where there is none. */
+  pushEnds: Date | undefined
 }
 
 export async function look(home: string): Promise<Sight> {
@@ -38,9 +40,9 @@ export async function look(home: string): Promise<Sight> {
     postgres: databaseOf(home, edge),
     genesis: json(genesisPath(home)),
     edge,
-    tlsEnds: endOf(edge?.tls?.cert),
+    tlsEnds: endOf(text(edge?.tls?.cert)),
     clockSynchronised: clock(),
-    pushCertificate: existsSync(join(dataPath(home, 'vault'), 'push-cert.pem')),
+    pushEnds: endOf(json<{ certificate: string }>(join(dataPath(home, 'vault'), 'push.json'))?.certificate),
   }
 }
 
@@ -97,9 +99,17 @@ function databaseOf(home: string, edge: Config | undefined): Sight['postgres'] {
   }
 }
 
-function endOf(path: string | undefined): Date | undefined {
+function text(path: string | undefined): string | undefined {
   try {
-    return path === undefined ? undefined : new Date(new X509Certificate(readFileSync(path)).validTo)
+    return path === undefined ? undefined : readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function endOf(pem: string | undefined): Date | undefined {
+  try {
+    return pem === undefined ? undefined : new Date(new X509Certificate(pem).validTo)
   } catch {
     return undefined
   }

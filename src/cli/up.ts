@@ -101,7 +101,7 @@ export function buildWeb(say: (line: string) => void, root = programRoot) {
   if (built.status === 0) return
   throw new BulkheadError(
     'INTERNAL',
-    `The admin app could not be built: ${`${built.stdout}${built.stderr}`.trim().slice(-800)}`,
+    `The admin app could not be built: ${`${built.stdout}${built.stderr}`.trim().slice(0, 1500)}`,
     {
       remedy: 'Run bin/node node_modules/vite/bin/vite.js build in the folder web.',
     },

@@ -223,27 +223,21 @@ export const walls: readonly Wall[] = [
         }
       if (!tlsEnds)
         return { stands: 'no', why: 'The TLS certificate cannot be read.', remedy: 'Give another with --tls-cert.' }
-      const days = Math.floor((tlsEnds.getTime() - Date.now()) / DAY)
-      return days > 14
-        ? { stands: 'yes', why: `The certificate is good for ${days} days.` }
-        : {
-            stands: days < 0 ? 'no' : 'partly',
-            why: `The certificate ends in ${days} days.`,
-            remedy: 'Renew it and start again.',
-          }
+      return lasting('The certificate', tlsEnds, 14, 'Renew it and start again.')
     },
   },
   {
     wall: 'devices can be woken',
     kind: 'E',
-    judge: ({ pushCertificate }) =>
-      pushCertificate
-        ? { stands: 'yes', why: 'A push certificate is there; bulkhead push show says until when.' }
-        : {
-            stands: 'no',
-            why: 'No push certificate: devices must be woken by hand, and must enrol again once there is one.',
-            remedy: 'bulkhead push csr, then bulkhead push import',
-          },
+    judge({ pushEnds }) {
+      if (!pushEnds)
+        return {
+          stands: 'no',
+          why: 'No push certificate: devices must be woken by hand, and must enrol again once there is one.',
+          remedy: 'bulkhead push csr, then bulkhead push import',
+        }
+      return lasting('The push certificate', pushEnds, 30, 'Renew it under the same Apple Account: bulkhead push csr')
+    },
   },
   {
     wall: 'a device refuses what its tier excludes',
@@ -254,6 +248,16 @@ export const walls: readonly Wall[] = [
     }),
   },
 ]
+
+function lasting(what: string, ends: Date, warnDays: number, remedy: string): Omit<Finding, 'wall' | 'kind'> {
+  const days = Math.floor((ends.getTime() - Date.now()) / DAY)
+  if (days > warnDays) return { stands: 'yes', why: `${what} is good for ${days} days.` }
+  return {
+    stands: days < 0 ? 'no' : 'partly',
+    why: `${what} ${days < 0 ? 'has ended' : `ends in ${days} days`}.`,
+    remedy,
+  }
+}
 
 const shared: Omit<Finding, 'wall' | 'kind'> = {
   stands: 'no',

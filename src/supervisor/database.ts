@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseConfig } from '../base/config.ts'
 import { BulkheadError } from '../base/errors.ts'
+import { findBinaries, postgresAccount } from './binaries.ts'
 import { compartment, startOrder } from './compartments.ts'
 import type { Plan } from './configure.ts'
 import type { Family } from './family.ts'
@@ -11,9 +12,7 @@ import {
   bootstrapRole,
   databaseFromUrl,
   embeddedDatabase,
-  findBinaries,
   initialise,
-  postgresAccount,
   postmaster,
   secret,
   startPostgres,

@@ -62,6 +62,8 @@ export function pendingMigrations(files: readonly Migration[], applied: readonly
   return files.filter(file => file.number > last)
 }
 
+const NO_SUCH_DATABASE = '3D000'
+
 export async function connect(config: DatabaseConfig): Promise<pg.Client> {
   const client = new pg.Client({ ...config, application_name: 'bulkhead supervisor', connectionTimeoutMillis: 10_000 })
   client.on('error', () => {}) // a lost connection fails the query under way; nothing more is to be done about it
@@ -71,7 +73,11 @@ export async function connect(config: DatabaseConfig): Promise<pg.Client> {
 
 /** Makes roles and database, or gives them the passwords of this home. `passwords`: role to password. */
 export async function bootstrap(admin: DatabaseConfig, database: string, passwords: Record<string, string>) {
-  const client = await connect(admin)
+  // A database that is not there yet is made from the one that every server has.
+  const client = await connect(admin).catch(error => {
+    if ((error as { code?: string }).code === NO_SUCH_DATABASE) return connect({ ...admin, database: 'postgres' })
+    throw error
+  })
   try {
     for (const [role, password] of Object.entries(passwords)) await ensureRole(client, role, password)
     const { rowCount } = await client.query('select from pg_database where datname = $1', [database])

@@ -195,3 +195,21 @@ test('a device renews by a RenewalReq signed with its certificate; another signe
   await vault.owner.query(`update vault.certificate set state = 'revoked' where path_id = $1`, [one.path])
   assert.equal(await refused(one.path, signer), 'badRequest')
 })
+
+test('intake that puts its own envelope into a renewal gets no identity of the device', async () => {
+  const { path, key, certificate } = await enrolled()
+  const { ask: honest } = vault.intake
+  const own = await honest('scep', {}, scepRequest(ca, { key: freshKey() }).bytes)
+  vault.intake.ask = async (method, params, bytes) => {
+    const answer = await honest(method, params, bytes)
+    if (method !== 'scep') return answer
+    const { recipients, contentAlgorithm, encryptedContent } = own
+    return { ...answer, recipients, contentAlgorithm, encryptedContent }
+  }
+  try {
+    const renewal = { messageType: 'RenewalReq', signer: { key, certificate }, key: freshKey() } as const
+    assert.equal((await ask(path, renewal)).failInfo, 'badMessageCheck')
+  } finally {
+    vault.intake.ask = honest
+  }
+})

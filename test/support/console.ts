@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,28 +8,27 @@ import { openDesk } from '../../src/console/desk.ts'
 import { startConsole } from '../../src/console/server.ts'
 import { ledgerClient } from '../../src/ledger/client.ts'
 import { startLedger } from '../../src/ledger/server.ts'
-import { deviceAlias } from '../../src/trust/alias.ts'
-import type { Tier } from '../../src/trust/invitation.ts'
-import { sha256 } from '../../src/trust/statement.ts'
-import { signVoucher } from '../../src/trust/voucher.ts'
+import { type EnrolFields, enrolDevice } from './enrol.ts'
 import { testVault } from './vault.ts'
 
-type Answer = { status: number; body: any } // biome-ignore lint/suspicious/noExplicitAny: answers are checked field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers field by field
+type Answer = { status: number; body: any }
 
 /** A console on a real database, with a real ledger and a real vault behind their sockets. */
 export async function testConsole(options: { log?: Log } = {}) {
   const vault = await testVault()
   const folder = mkdtempSync(join(tmpdir(), 'bulkhead-console-'))
   const ledgerSocket = join(folder, 'ledger')
-  const openLedger = () => startLedger({
-    dir: join(folder, 'log'),
-    name: 'example.test',
-    keys: ledgerKeys,
-    clock: Date.now,
-    sockets: { console: ledgerSocket },
-    http: { host: '127.0.0.1', port: 0 },
-    log: silentLog,
-  })
+  const openLedger = () =>
+    startLedger({
+      dir: join(folder, 'log'),
+      name: 'example.test',
+      keys: ledgerKeys,
+      clock: Date.now,
+      sockets: { console: ledgerSocket },
+      http: { host: '127.0.0.1', port: 0 },
+      log: silentLog,
+    })
   const ledgerKeys = { main: ed25519(), control: ed25519(), clock: ed25519() }
   let ledger: Awaited<ReturnType<typeof openLedger>> | undefined = await openLedger()
   const client = ledgerClient({ path: ledgerSocket })
@@ -62,47 +61,8 @@ export async function testConsole(options: { log?: Log } = {}) {
     return { status: response.status, body: await response.json() }
   }
 
-  /** An enrolled device with a voucher of the vault, as an enrolment leaves it. */
-  async function enrol(fields: { tier?: Tier; groups?: string[]; state?: string; lastSeen?: Date } = {}) {
-    const device = randomUUID()
-    const certificate = sha256(randomBytes(32))
-    const { unit, trusted } = vault.roster
-    const { tier = 'private', state = 'enrolled', lastSeen = new Date(), groups = [] } = fields
-    const notAfter = Math.floor(Date.now() / 1000) + 365 * 86_400
-    const { text, signature } = signVoucher(
-      {
-        type: 'bulkhead-voucher/v1',
-        certificate: certificate.toString('hex'),
-        publicKey: 'AAAA',
-        device,
-        path: randomUUID(),
-        platform: 'apple',
-        tier,
-        unit,
-        groups,
-        invitation: randomUUID(),
-        topic: 'com.apple.mgmt.External.test',
-        url: 'https://mdm.example.test',
-        signed: true,
-        previous: '',
-        enrolledAt: notAfter - 365 * 86_400,
-        notAfter,
-      },
-      trusted.genesisDigest,
-      vault.keys.voucher,
-    )
-    await vault.owner.query(
-      `insert into vault.certificate (sha256, device_id, path_id, serial, voucher, signature, not_after)
-       values ($1, $2, gen_random_uuid(), '01', $3, $4, to_timestamp($5))`,
-      [certificate, device, text, signature, notAfter],
-    )
-    await vault.owner.query(
-      `insert into edge.device (device_id, platform, tier, unit_id, state, enrolled_at, last_seen, not_after)
-       values ($1, 'apple', $2, $3, $4, now(), $5, to_timestamp($6))`,
-      [device, tier, unit, state, lastSeen, notAfter],
-    )
-    return { device, alias: deviceAlias(device) }
-  }
+  const { unit, trusted } = vault.roster
+  const place = { owner: vault.owner, genesisDigest: trusted.genesisDigest, voucherKey: vault.keys.voucher, unit }
 
   return {
     desk,
@@ -113,7 +73,7 @@ export async function testConsole(options: { log?: Log } = {}) {
     url,
     bearer,
     time,
-    enrol,
+    enrol: (fields: EnrolFields = {}) => enrolDevice(place, fields),
     get: (path: string) => ask('GET', path),
     post: (path: string, body: unknown = {}) => ask('POST', path, body),
     delete: (path: string) => ask('DELETE', path),

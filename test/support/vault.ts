@@ -67,6 +67,7 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
     time,
     clock,
     dataDir: config.dataDir,
+    sockets: serves,
     /** As after a crash: nothing in memory is kept. */
     async restart() {
       await running.close()

@@ -39,17 +39,34 @@ export const ACTIONS: Action[] = [
     least: 'read',
     fields: [],
   },
-  { type: 'ProfileList', title: 'List profiles', about: 'The configuration profiles on the device.', least: 'read', fields: [] },
+  {
+    type: 'ProfileList',
+    title: 'List profiles',
+    about: 'The configuration profiles on the device.',
+    least: 'read',
+    fields: [],
+  },
   {
     type: 'InstalledApplicationList',
     title: 'List apps',
     about: 'The apps on the device and their versions.',
     least: 'read',
     fields: [
-      { key: 'ManagedAppsOnly', label: 'Only apps that we manage', help: 'Leaves people’s own apps unread.', kind: 'flag' },
+      {
+        key: 'ManagedAppsOnly',
+        label: 'Only apps that we manage',
+        help: 'Leaves people’s own apps unread.',
+        kind: 'flag',
+      },
     ],
   },
-  { type: 'CertificateList', title: 'List certificates', about: 'The certificates on the device.', least: 'read', fields: [] },
+  {
+    type: 'CertificateList',
+    title: 'List certificates',
+    about: 'The certificates on the device.',
+    least: 'read',
+    fields: [],
+  },
   {
     type: 'InstallProfile',
     title: 'Install a profile',
@@ -87,11 +104,7 @@ export const ACTIONS: Action[] = [
     about: 'Locks the device at once. On a Mac it restarts and asks for a PIN that you choose.',
     least: 'destroy',
     undo: 'A Mac cannot be used until somebody types this PIN: keep it.',
-    fields: [
-      MESSAGE,
-      PHONE,
-      { key: 'PIN', label: 'PIN, for a Mac', help: 'Six digits.', kind: 'pin' },
-    ],
+    fields: [MESSAGE, PHONE, { key: 'PIN', label: 'PIN, for a Mac', help: 'Six digits.', kind: 'pin' }],
   },
   {
     type: 'EnableLostMode',
@@ -151,8 +164,8 @@ export const CLASS_WORDS: Record<OrderClass, string> = {
 export function undoOf(type: string, orderClass: OrderClass): string {
   const known = actionOf(type)?.undo
   if (known !== undefined) return known
-  if (orderClass === 'read') return 'Nothing changes on the device.'
-  if (orderClass === 'change') return 'It can be changed back with another order.'
+  if (orderClass === 'read') return 'Nothing: the device is not changed.'
+  if (orderClass === 'change') return 'Nothing: it can be changed back with another order.'
   if (orderClass === 'trust') return 'What the device trusts meanwhile, it may have used: data that left it stays gone.'
   return 'Treat it as final: it may lock people out or destroy data.'
 }

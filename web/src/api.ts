@@ -105,7 +105,11 @@ export async function call<T>(path: string, { method, body, signal }: Options = 
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal ? { signal } : {}),
   }).catch(() => {
-    throw new Refusal('UNAVAILABLE', 'Bulkhead does not answer.', 'See whether it is running on this machine: bulkhead up')
+    throw new Refusal(
+      'UNAVAILABLE',
+      'Bulkhead does not answer.',
+      'See whether it is running on this machine: bulkhead up',
+    )
   })
   const answer: unknown = await response.json().catch(() => undefined)
   if (response.ok && answer !== undefined) return answer as T
@@ -114,7 +118,10 @@ export async function call<T>(path: string, { method, body, signal }: Options = 
 }
 
 function refusalOf(status: number, answer: unknown): Refusal {
-  const { code, message, remedy } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>
+  const { code, message, remedy } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<
+    string,
+    unknown
+  >
   if (typeof message !== 'string')
     return new Refusal('UNAVAILABLE', `Bulkhead answered ${status} without a reason.`, 'Try again in a moment.')
   return new Refusal(String(code), message, typeof remedy === 'string' ? remedy : undefined)

@@ -2,7 +2,15 @@ import { actionOf, CLASSES } from './actions.ts'
 import { deviceAlias } from './alias.ts'
 import { type Order, type OrderClass, Refusal } from './api.ts'
 import { isDict, type Plist, type PlistDict, readPlist } from './plist.ts'
-import { type Bytes, fromBase64, parseCanonical, sha256Hex, statementDigest, targetsDigest, toHex } from './statement.ts'
+import {
+  type Bytes,
+  fromBase64,
+  parseCanonical,
+  sha256Hex,
+  statementDigest,
+  targetsDigest,
+  toHex,
+} from './statement.ts'
 
 /** An order whose every shown part was found in what will be signed. */
 export type CheckedOrder = {

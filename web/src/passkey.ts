@@ -19,7 +19,11 @@ export async function makePasskey(options: PublicKeyCredentialCreationOptionsJSO
 }
 
 /** One gesture over this digest. Only the four parts of an assertion leave this function: never the PRF's output. */
-export async function sign(digest: Bytes, { rpId, members, genesisDigest }: Installation, alias?: string): Promise<Approval> {
+export async function sign(
+  digest: Bytes,
+  { rpId, members, genesisDigest }: Installation,
+  alias?: string,
+): Promise<Approval> {
   const signers = alias === undefined ? members : members.filter(member => member.alias === alias)
   const salt = await sha256('bulkhead-prf/v1\n', fromHex(genesisDigest)) // a passkey says something else to every installation
   const { id, response } = await startAuthentication({
@@ -43,7 +47,11 @@ function explained(error: unknown): never {
   if (name === 'NotAllowedError' || name === 'AbortError')
     throw new Refusal('NOT_SIGNED', 'The passkey was not used.', 'Try again, and confirm when your device asks.')
   if (name === 'InvalidStateError')
-    throw new Refusal('CONFLICT', 'This device holds a passkey for Bulkhead already.', 'Use it, or choose another authenticator.')
+    throw new Refusal(
+      'CONFLICT',
+      'This device holds a passkey for Bulkhead already.',
+      'Use it, or choose another authenticator.',
+    )
   throw new Refusal(
     'NOT_SUPPORTED',
     'This browser could not use a passkey here.',

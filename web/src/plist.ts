@@ -1,7 +1,14 @@
 /** Reads the XML property lists that orders are made of, to show them. Strict and small: anything unexpected throws. */
 export type Plist = string | number | boolean | PlistData | Plist[] | PlistDict
 export type PlistDict = { [key: string]: Plist }
-export type PlistData = { base64: string }
+
+/** The text between data tags: base64, or the mark of a hole. */
+export class PlistData {
+  readonly base64: string
+  constructor(base64: string) {
+    this.base64 = base64
+  }
+}
 
 export const isDict = (value: Plist | undefined): value is PlistDict =>
   typeof value === 'object' && !Array.isArray(value) && Object.getPrototypeOf(value) === null
@@ -62,7 +69,7 @@ class Reader {
     if (open === 'array') return this.array(depth)
     const text = this.text(open)
     if (open === 'string' || open === 'date') return text
-    if (open === 'data') return { base64: text.replace(/\s/g, '') }
+    if (open === 'data') return new PlistData(text.replace(/\s/g, ''))
     if (open === 'integer' || open === 'real') return Number(text)
     if (open === 'true' || open === 'false') return open === 'true'
     throw new Error(`A property list with <${open}>.`)
@@ -108,7 +115,11 @@ class Reader {
   }
 
   private skip() {
-    for (let token = this.tokens[this.at]; token && 'text' in token && token.text.trim() === ''; token = this.tokens[this.at])
+    for (
+      let token = this.tokens[this.at];
+      token && 'text' in token && token.text.trim() === '';
+      token = this.tokens[this.at]
+    )
       this.at += 1
   }
 }

@@ -13,7 +13,8 @@ let session: Session | undefined
 
 function change(next: Session | undefined) {
   session = next
-  if (next) sessionStorage.setItem(KEPT, JSON.stringify({ token: next.token, alias: next.alias, expiresAt: next.expiresAt }))
+  if (next)
+    sessionStorage.setItem(KEPT, JSON.stringify({ token: next.token, alias: next.alias, expiresAt: next.expiresAt }))
   else sessionStorage.removeItem(KEPT)
   authorise(next?.token, () => change(undefined))
   for (const listener of listeners) listener()

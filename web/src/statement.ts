@@ -49,7 +49,8 @@ export async function sha256(...parts: (string | Uint8Array)[]): Promise<Bytes> 
   return new Uint8Array(await crypto.subtle.digest('SHA-256', whole))
 }
 
-export const toHex = (bytes: Uint8Array): string => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+export const toHex = (bytes: Uint8Array): string =>
+  Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 export const sha256Hex = async (...parts: (string | Uint8Array)[]): Promise<string> => toHex(await sha256(...parts))
 
 /** Throws on anything but pairs of hex digits. */

@@ -1,6 +1,6 @@
 import type { DeliveryState, DeviceState, Fact, OrderState, Tier } from './api.ts'
 
-const relative = new Intl.RelativeTimeFormat('en-GB', { numeric: 'auto' })
+const relative = new Intl.RelativeTimeFormat('en-GB', { numeric: 'always' }) // "last month" could be yesterday
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', 31_536_000],
   ['month', 2_592_000],
@@ -20,7 +20,11 @@ export function when(date: string | Date, now = Date.now()): string {
 const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short' })
 export const at = (date: string | Date): string => exact.format(new Date(date))
 
-export const devices = (count: number): string => (count === 1 ? '1 device' : `${count.toLocaleString('en-GB')} devices`)
+const dayOnly = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long' })
+export const day = (date: string | Date): string => dayOnly.format(new Date(date))
+
+export const devices = (count: number): string =>
+  count === 1 ? '1 device' : `${count.toLocaleString('en-GB')} devices`
 
 export const DEVICE_STATES: Record<DeviceState, { word: string; about: string }> = {
   enrolled: { word: 'Enrolled', about: 'It is managed and comes regularly.' },
@@ -35,7 +39,10 @@ export const DELIVERY_STATES: Record<DeliveryState, { word: string; about: strin
   sent: { word: 'Sent', about: 'The device has it and has not answered yet.' },
   acknowledged: { word: 'Done', about: 'The device said that it was done.' },
   error: { word: 'Refused', about: 'The device said that it could not.' },
-  'not-now': { word: 'Not now', about: 'The device cannot at the moment, often because it is locked. It is asked again.' },
+  'not-now': {
+    word: 'Not now',
+    about: 'The device cannot at the moment, often because it is locked. It is asked again.',
+  },
   expired: { word: 'Expired', about: 'Its time ended before the device answered.' },
   cancelled: { word: 'Cancelled', about: 'It was taken back before the device had it.' },
 }
@@ -54,7 +61,10 @@ export const TIERS: Record<Tier, { word: string; about: string }> = {
     about: 'The device refuses the Erase command, and never tells its phone number, SIM, carrier or network addresses.',
   },
   'no-wipe': { word: 'No wipe', about: 'The device refuses the Erase command.' },
-  full: { word: 'Full', about: 'Every command, Erase too. For devices that the organisation owns and may have to wipe.' },
+  full: {
+    word: 'Full',
+    about: 'Every command, Erase too. For devices that the organisation owns and may have to wipe.',
+  },
 }
 
 /** Facts by subject, in the order in which they are shown. */
@@ -121,25 +131,38 @@ const SUBJECTS: Record<string, Record<string, string>> = {
 const OTHER = 'Other'
 
 /** Facts with humane names, by subject; a fact without a name of ours keeps its own, with spaces. */
-export function readableFacts(facts: Record<string, Fact>): { subject: string; rows: { key: string; name: string; value: string }[] }[] {
+export function readableFacts(
+  facts: Record<string, Fact>,
+): { subject: string; rows: { key: string; name: string; value: string }[] }[] {
   const named = new Map(Object.values(SUBJECTS).flatMap(names => Object.entries(names)))
-  const row = (key: string) => ({ key, name: named.get(key) ?? spaced(key), value: valueOf(key, facts[key]!) })
+  const row = (key: string) => ({ key, name: named.get(key) ?? spaced(key), value: shownValue(key, facts[key]!) })
   const known = Object.entries(SUBJECTS).map(([subject, names]) => ({
     subject,
-    rows: Object.keys(names).filter(key => Object.hasOwn(facts, key)).map(row),
+    rows: Object.keys(names)
+      .filter(key => Object.hasOwn(facts, key))
+      .map(row),
   }))
-  const others = Object.keys(facts).filter(key => !named.has(key)).sort()
+  const others = Object.keys(facts)
+    .filter(key => !named.has(key))
+    .sort()
   return [...known, { subject: OTHER, rows: others.map(row) }].filter(({ rows }) => rows.length > 0)
 }
 
 /** "IsSupervised" as "Is supervised". */
 export function spaced(key: string): string {
-  const words = key.replace(/_/g, ' ').replace(/([a-z\d])([A-Z])/g, '$1 $2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
-  return words.split(' ').map((word, place) => (place === 0 || /^[A-Z\d]+s?$/.test(word) ? word : word.toLowerCase())).join(' ')
+  const words = key
+    .replace(/_/g, ' ')
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+  return words
+    .split(' ')
+    .map((word, place) => (place === 0 || /^[A-Z\d]+s?$/.test(word) ? word : word.toLowerCase()))
+    .join(' ')
 }
 
 const gigabytes = (value: Fact) => `${Number(value).toLocaleString('en-GB', { maximumFractionDigits: 1 })} GB`
-const secondsOf = (value: Fact) => (Number(value) === 0 ? 'At once' : `${Number(value).toLocaleString('en-GB')} seconds`)
+const secondsOf = (value: Fact) =>
+  Number(value) === 0 ? 'At once' : `${Number(value).toLocaleString('en-GB')} seconds`
 const VALUES: Record<string, (value: Fact) => string> = {
   BatteryLevel: value => (Number(value) < 0 ? 'Not known' : `${Math.round(Number(value) * 100)} %`),
   DeviceCapacity: gigabytes,
@@ -150,7 +173,7 @@ const VALUES: Record<string, (value: Fact) => string> = {
   HardwareEncryptionCaps: value => ['None', 'Blocks', 'Files', 'Blocks and files'][Number(value)] ?? String(value),
 }
 
-function valueOf(key: string, value: Fact): string {
+function shownValue(key: string, value: Fact): string {
   if (typeof value === 'boolean') return value ? 'Yes' : 'No'
   return VALUES[key]?.(value) ?? (typeof value === 'number' ? value.toLocaleString('en-GB') : value)
 }

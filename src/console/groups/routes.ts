@@ -38,10 +38,17 @@ export function groupRoutes(api: Api, desk: Desk) {
   })
 }
 
+/** A group that was tampered with is listed without devices; an order to it is refused. */
 async function lineOf(desk: Desk, row: GroupRow) {
-  const group = verifyGroupRow(row, desk.trusted)
-  const devices = (await devicesOfGroup(desk, group)).length
-  return { group: row.group_id, alias: row.alias, version: row.version, devices }
+  const { group_id: group, alias, version } = row
+  try {
+    const devices = (await devicesOfGroup(desk, verifyGroupRow(row, desk.trusted))).length
+    return { group, alias, version, devices }
+  } catch (error) {
+    if (!(error instanceof BulkheadError)) throw error
+    desk.log.error('group.unproven', { group }, error)
+    return { group, alias, version, devices: 0 }
+  }
 }
 
 /** The row first, its leaf second: a retry of the same statement finds the row and appends what is missing. */

@@ -1,6 +1,6 @@
+import { CLASS_WORDS } from '../actions.ts'
 import type { DeliveryState, DeviceState, OrderClass, OrderState } from '../api.ts'
 import { at, DELIVERY_STATES, DEVICE_STATES, ORDER_STATES, when } from '../words.ts'
-import { CLASS_WORDS } from '../actions.ts'
 import { Icon, type IconName } from './icons.tsx'
 
 type Tone = 'good' | 'calm' | 'warn' | 'bad'

@@ -25,7 +25,7 @@ function Value({ value }: { value: Plist }) {
   if (typeof value === 'number') return String(value)
   if (Array.isArray(value)) return <List items={value} />
   if (isDict(value)) return <CommandBody command={value} />
-  return <Data base64={value.base64} />
+  return HOLES[value.base64] ?? <Data base64={value.base64} />
 }
 
 const List = ({ items }: { items: Plist[] }) => (
@@ -42,30 +42,40 @@ const List = ({ items }: { items: Plist[] }) => (
 /** A file: what is in it where it is a profile in plain text, and always its size and SHA-256. */
 function Data({ base64 }: { base64: string }) {
   const [digest, setDigest] = useState('')
-  const bytes = decoded(base64)
+  const bytes = fromBase64(base64)
   useEffect(() => {
-    sha256Hex(decoded(base64)).then(setDigest)
+    sha256Hex(fromBase64(base64)).then(setDigest)
   }, [base64])
   const profile = profileIn(bytes)
   return (
     <>
-      {profile && <p className="strong">{profile}</p>}
+      {profile && <p className="strong">{titleOf(profile)}</p>}
       <p>{bytes.length.toLocaleString('en-GB')} bytes</p>
       <p className="mono breaks">SHA-256 {digest}</p>
+      {profile && (
+        <details>
+          <summary>All that is in it</summary>
+          <CommandBody command={profile} />
+        </details>
+      )}
     </>
   )
 }
 
-const decoded = (base64: string) => (base64.startsWith('{{') ? new Uint8Array() : fromBase64(base64))
-
-function profileIn(bytes: Uint8Array): string | undefined {
+function profileIn(bytes: Uint8Array): PlistDict | undefined {
   try {
     const profile = readPlist(bytes)
-    if (!isDict(profile)) return undefined
-    const { PayloadDisplayName: name, PayloadIdentifier: identifier, PayloadContent: content } = profile
-    const types = Array.isArray(content) ? content.map(one => (isDict(one) ? String(one.PayloadType) : '?')) : []
-    return `${name ?? 'A profile without a name'} (${identifier ?? 'no identifier'}): ${types.join(', ') || 'nothing in it'}`
+    return isDict(profile) ? profile : undefined
   } catch {
     return undefined
   }
+}
+
+function titleOf({
+  PayloadDisplayName: name,
+  PayloadIdentifier: identifier,
+  PayloadContent: content,
+}: PlistDict): string {
+  const types = Array.isArray(content) ? content.map(one => (isDict(one) ? String(one.PayloadType) : '?')) : []
+  return `${name ?? 'A profile without a name'} (${identifier ?? 'no identifier'}): ${types.join(', ') || 'nothing in it'}`
 }

@@ -1,8 +1,23 @@
 import type { ReactNode } from 'react'
-import { Button, type ButtonProps, Checkbox, FieldError, Input, Label, Radio, Text, TextArea, TextField } from 'react-aria-components'
+import {
+  Button,
+  type ButtonProps,
+  Checkbox,
+  FieldError,
+  Input,
+  Label,
+  Radio,
+  Text,
+  TextArea,
+  TextField,
+} from 'react-aria-components'
 import { Icon, type IconName } from './icons.tsx'
 
-type ActProps = Omit<ButtonProps, 'className' | 'children'> & { look?: 'main' | 'quiet' | 'danger'; icon?: IconName; children: ReactNode }
+type ActProps = Omit<ButtonProps, 'className' | 'children'> & {
+  look?: 'main' | 'quiet' | 'danger'
+  icon?: IconName
+  children: ReactNode
+}
 
 export const Act = ({ look = 'main', icon, children, ...props }: ActProps) => (
   <Button {...props} className={`button ${look}`}>
@@ -26,7 +41,16 @@ type LineProps = {
 }
 
 /** A line or some lines of text, with its label, help and what is wrong. */
-export function Line({ label, help, value, onChange, isRequired = false, lines = false, mono = false, ...input }: LineProps) {
+export function Line({
+  label,
+  help,
+  value,
+  onChange,
+  isRequired = false,
+  lines = false,
+  mono = false,
+  ...input
+}: LineProps) {
   const { type = 'text', pattern, maxLength, placeholder } = input
   const shared = { className: mono ? 'input mono' : 'input', ...(placeholder === undefined ? {} : { placeholder }) }
   return (
@@ -55,7 +79,12 @@ export function Line({ label, help, value, onChange, isRequired = false, lines =
   )
 }
 
-type TickProps = { isSelected: boolean; onChange: (on: boolean) => void; children: ReactNode; help?: string | undefined }
+type TickProps = {
+  isSelected: boolean
+  onChange: (on: boolean) => void
+  children: ReactNode
+  help?: string | undefined
+}
 
 export const Tick = ({ children, help, ...props }: TickProps) => (
   <Checkbox {...props} className="tick">

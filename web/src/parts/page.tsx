@@ -3,7 +3,17 @@ import { Refusal } from '../api.ts'
 import { Icon } from './icons.tsx'
 
 /** A page with its heading, which takes the focus that the page before left behind. */
-export function Page({ title, lead, actions, children }: { title: string; lead?: ReactNode; actions?: ReactNode; children?: ReactNode }) {
+export function Page({
+  title,
+  lead,
+  actions,
+  children,
+}: {
+  title: string
+  lead?: ReactNode
+  actions?: ReactNode
+  children?: ReactNode
+}) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${title} · Bulkhead`

@@ -9,7 +9,9 @@ export function QrCode({ text, label }: { text: string; label: string }) {
   code.make()
   const size = code.getModuleCount()
   const places = Array.from({ length: size }, (_, at) => at)
-  const path = places.flatMap(y => places.filter(x => code.isDark(y, x)).map(x => `M${x + QUIET} ${y + QUIET}h1v1h-1z`)).join('')
+  const path = places
+    .flatMap(y => places.filter(x => code.isDark(y, x)).map(x => `M${x + QUIET} ${y + QUIET}h1v1h-1z`))
+    .join('')
   const whole = size + 2 * QUIET
   return (
     <svg className="qr" viewBox={`0 0 ${whole} ${whole}`} role="img" aria-label={label} shapeRendering="crispEdges">

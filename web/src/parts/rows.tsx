@@ -17,7 +17,7 @@ const STEP: Record<string, (at: number, last: number) => number> = {
 export function Rows<T>({ label, items, columns, keyOf, kind }: Props<T>) {
   const body = useRef<HTMLDivElement>(null)
   const [offset, setOffset] = useState(0)
-  useLayoutEffect(() => setOffset(body.current?.offsetTop ?? 0), [])
+  useLayoutEffect(() => setOffset(body.current?.offsetTop ?? 0)) // what stands above may have grown
   const rows = useWindowVirtualizer({
     count: items.length,
     estimateSize: () => 52,
@@ -32,7 +32,8 @@ export function Rows<T>({ label, items, columns, keyOf, kind }: Props<T>) {
     event.preventDefault()
     const wanted = Math.max(0, Math.min(items.length - 1, step(Number(row.dataset.index), items.length - 1)))
     rows.scrollToIndex(wanted)
-    const focus = () => body.current?.querySelector<HTMLElement>(`[data-index="${wanted}"] a`)?.focus({ preventScroll: true })
+    const focus = () =>
+      body.current?.querySelector<HTMLElement>(`[data-index="${wanted}"] a`)?.focus({ preventScroll: true })
     requestAnimationFrame(() => requestAnimationFrame(focus))
   }
   return (

@@ -1,0 +1,249 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { getRouteApi, Link } from '@tanstack/react-router'
+import { type ReactNode, useState } from 'react'
+import { actionOf, CLASS_WORDS, titleOf, undoOf } from '../actions.ts'
+import { call, type Order, type OrderDevice } from '../api.ts'
+import { type CheckedOrder, checkOrder } from '../order.ts'
+import { ClassBadge, DeliveryWord, OrderWord, When } from '../parts/badges.tsx'
+import { CommandBody } from '../parts/body.tsx'
+import { Act, Tick } from '../parts/fields.tsx'
+import { Failure, Loading, Notice, Page, Pairs, Part } from '../parts/page.tsx'
+import { Rows } from '../parts/rows.tsx'
+import { sign } from '../passkey.ts'
+import { useInstallation } from '../session.ts'
+import { at, DELIVERY_STATES, devices, ORDER_STATES } from '../words.ts'
+import { reasonOf } from './device.tsx'
+
+const route = getRouteApi('/inside/orders/$order')
+const REFRESH_MS = 2000
+const LARGE = 2000
+
+export function OrderPage() {
+  const { order } = route.useParams()
+  const { genesisDigest } = useInstallation()
+  const query = useQuery({
+    queryKey: ['order', order, genesisDigest],
+    queryFn: async ({ signal }) =>
+      checkOrder(await call<Order>(`/api/orders/${encodeURIComponent(order)}`, { signal }), genesisDigest),
+    refetchInterval: ({ state: { data } }) =>
+      data && isOpen(data.order) ? REFRESH_MS * (data.order.devices.length > LARGE ? 15 : 1) : false,
+  })
+  if (!query.data || query.error)
+    return <Page title="Order">{query.error ? <Failure error={query.error} /> : <Loading />}</Page>
+  return <Checked checked={query.data} />
+}
+
+const isOpen = ({ state }: Order) => state === 'draft' || state === 'approved'
+
+function Checked({ checked }: { checked: CheckedOrder }) {
+  const { order } = checked
+  return (
+    <Page
+      title={titleOf(order.action)}
+      lead={
+        <>
+          <OrderWord state={order.state} standing={order.kind === 'standing'} /> <ClassBadge of={order.class} />{' '}
+          <span>{ORDER_STATES[order.state].about}</span>
+        </>
+      }
+      actions={isOpen(order) && <Cancel order={order} />}
+    >
+      <div className={order.state === 'draft' ? 'columns approve' : 'columns'}>
+        <Part title={order.state === 'draft' ? 'What you would approve' : 'What was ordered'}>
+          <Pairs rows={summary(checked)} />
+          <h3>Exactly what is sent</h3>
+          {checked.command ? <CommandBody command={checked.command} /> : <Sealed />}
+        </Part>
+        {order.state === 'draft' ? <Approve checked={checked} /> : <Approved checked={checked} />}
+      </div>
+      {order.kind === 'order' && order.state !== 'draft' && <Deliveries order={order} />}
+      <details className="part">
+        <summary>The statement and its digest</summary>
+        <p className="note">
+          Worked out in this browser from the text below and the genesis. This is what passkeys sign.
+        </p>
+        <p className="mono breaks">{order.digest}</p>
+        <pre className="mono breaks">{order.statement}</pre>
+      </details>
+    </Page>
+  )
+}
+
+const Sealed = () => (
+  <Notice tone="warn">
+    <p className="strong">A secret in this order is sealed, so its settings cannot be shown here.</p>
+    <p>Approve it only if you drafted it, or trust whoever did: your passkey signs the digest of its bytes, unseen.</p>
+  </Notice>
+)
+
+function summary({ order, first, trigger, channel, expiresAt }: CheckedOrder) {
+  const rest = order.devices.length - first.length
+  const pair = (name: string, value: ReactNode) => ({ key: name, name, value })
+  const targets =
+    order.kind === 'standing' ? (
+      <span className="strong">{trigger === 'daily' ? 'Every device, every day' : 'Every device, once'}</span>
+    ) : (
+      <>
+        <span className="strong">{devices(order.devices.length)}</span>
+        <span className="help">
+          {first.map((alias, place) => (
+            <span key={alias}>
+              {place > 0 && ', '}
+              <span className="alias">{alias}</span>
+            </span>
+          ))}
+          {rest > 0 && `, and ${rest.toLocaleString('en-GB')} more`}
+        </span>
+      </>
+    )
+  return [
+    pair(
+      'Action',
+      <>
+        <span className="strong">{titleOf(order.action)}</span>
+        <span className="help mono">{order.action}</span>
+      </>,
+    ),
+    pair('Devices', targets),
+    pair(
+      'Class',
+      <>
+        <ClassBadge of={order.class} />
+        <span className="help">{CLASS_WORDS[order.class]}</span>
+      </>,
+    ),
+    ...(channel === 'user' ? [pair('Channel', 'The user who is signed in on the device')] : []),
+    pair('Ends', at(expiresAt)),
+  ]
+}
+
+/** The one place where something is approved. What is signed is `checked.digest`, worked out from what stands on this page. */
+function Approve({ checked }: { checked: CheckedOrder }) {
+  const { order } = checked
+  const installation = useInstallation()
+  const queries = useQueryClient()
+  const [understood, setUnderstood] = useState(false)
+  const approve = useMutation({
+    mutationFn: async () => {
+      const approval = await sign(checked.digest, installation, installation.me)
+      return call(`/api/orders/${order.order}/approvals`, { body: { approval } })
+    },
+    onSettled: () => queries.invalidateQueries(),
+  })
+  const mine = order.approvals.includes(installation.me)
+  const destroys = order.class === 'destroy'
+  const warning = warningOf(checked)
+  return (
+    <section className={`part gate ${order.class}`} aria-labelledby="approve">
+      <h2 id="approve">Approve</h2>
+      <p>
+        {titleOf(order.action)}:{' '}
+        <span className="strong">{order.kind === 'standing' ? 'every device' : devices(order.devices.length)}</span>
+      </p>
+      <p>
+        <span className="strong">What cannot be undone: </span>
+        {undoOf(order.action, order.class)}
+      </p>
+      <p className="note">
+        {order.approvals.length} of {order.quorum} approvals
+        {order.approvals.length > 0 && `: ${order.approvals.join(', ')}`}.
+      </p>
+      {mine ? (
+        <Notice tone="good">You approved it. It waits for another member.</Notice>
+      ) : (
+        <>
+          {warning !== undefined && (
+            <Tick isSelected={understood} onChange={setUnderstood}>
+              {warning}
+            </Tick>
+          )}
+          <Failure error={approve.error} />
+          <Act
+            icon="key"
+            look={destroys ? 'danger' : 'main'}
+            isPending={approve.isPending}
+            isDisabled={warning !== undefined && !understood}
+            onPress={() => approve.mutate()}
+          >
+            Approve with your passkey
+          </Act>
+          <p className="note">
+            {checked.command
+              ? 'Checked here: the digest, the command and the devices are those of the statement.'
+              : 'Checked here: the digest and the devices are those of the statement. The sealed settings could not be.'}
+          </p>
+        </>
+      )}
+    </section>
+  )
+}
+
+/** What has to be ticked first: for what destroys, and for what this page cannot judge by itself, whatever its class is said to be. */
+function warningOf({ order, command }: CheckedOrder): string | undefined {
+  if (order.class === 'destroy') return 'I know that this cannot be undone'
+  if (!command) return 'I know that this page could not see its settings'
+  if (!actionOf(order.action)) return 'I know what this command does: this page does not'
+  return undefined
+}
+
+function Approved({ checked: { order } }: { checked: CheckedOrder }) {
+  const counts = new Map<OrderDevice['state'], number>()
+  for (const { state } of order.devices) counts.set(state, (counts.get(state) ?? 0) + 1)
+  return (
+    <Part title={order.kind === 'standing' ? 'Approval' : 'How far it is'}>
+      <p>
+        {order.approvals.length > 0 ? `Approved by ${order.approvals.join(', ')}, drafted ` : 'Drafted '}
+        <When time={order.createdAt} />.
+      </p>
+      <ul className="counts">
+        {[...counts].map(([state, count]) => (
+          <li key={state} title={DELIVERY_STATES[state].about}>
+            <span className="count">{count.toLocaleString('en-GB')}</span>
+            <DeliveryWord state={state} />
+          </li>
+        ))}
+      </ul>
+    </Part>
+  )
+}
+
+const Deliveries = ({ order }: { order: Order }) => (
+  <Part title="Devices">
+    <Rows
+      label="Devices of this order"
+      kind="of-order"
+      items={order.devices}
+      keyOf={({ device }) => device}
+      columns={[
+        {
+          title: 'Device',
+          name: 'c-name',
+          cell: ({ device, alias }) => (
+            <Link to="/devices/$device" params={{ device }} className="row-link">
+              {alias}
+            </Link>
+          ),
+        },
+        { title: 'State', name: 'c-state', cell: ({ state }) => <DeliveryWord state={state} /> },
+        { title: 'Answered', name: 'c-when', cell: ({ result }) => (result ? <When time={result.at} /> : '—') },
+        { title: 'Why', name: 'c-more', cell: ({ state, result }) => reasonOf(state, result) },
+      ]}
+    />
+  </Part>
+)
+
+function Cancel({ order }: { order: Order }) {
+  const queries = useQueryClient()
+  const cancel = useMutation({
+    mutationFn: () => call(`/api/orders/${order.order}/cancel`, { method: 'POST' }),
+    onSettled: () => queries.invalidateQueries(),
+  })
+  return (
+    <>
+      <Act look="quiet" isPending={cancel.isPending} onPress={() => cancel.mutate()}>
+        {order.state === 'draft' ? 'Discard it' : 'Cancel it'}
+      </Act>
+      <Failure error={cancel.error} />
+    </>
+  )
+}

@@ -1,0 +1,160 @@
+import type { PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/browser'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { type FormEvent, useState } from 'react'
+import { call, Refusal } from '../api.ts'
+import { forgetInstallation } from '../installation.ts'
+import { Act, Line, Tick } from '../parts/fields.tsx'
+import { Icon } from '../parts/icons.tsx'
+import { Failure, Page } from '../parts/page.tsx'
+import { makePasskey } from '../passkey.ts'
+import { findInstallation } from '../session.ts'
+import { Mark } from '../shell.tsx'
+import { StoppedPage } from './stopped.tsx'
+
+const INVENTORY = 'bulkhead.inventory' // asked for at set-up, to be drafted and approved after the first sign-in
+
+export const isInventoryWanted = () => sessionStorage.getItem(INVENTORY) !== null
+export const inventoryIsDrafted = () => sessionStorage.removeItem(INVENTORY)
+
+type Wanted = { code: string; alias: string; inventory: boolean }
+
+/** The first page of all: one passkey, which the genesis then names. */
+export function SetupPage() {
+  const [wanted, setWanted] = useState<Wanted>({ code: location.hash.slice(1), alias: 'owner', inventory: false })
+  const owned = useQuery({ queryKey: ['owned'], queryFn: isOwned, retry: false })
+  const set = useMutation({ mutationFn: setUp })
+  if (set.isSuccess) return <DonePage inventory={wanted.inventory} />
+  if (owned.data === true) return <OwnedPage />
+  if (owned.isError) return <StoppedPage error={owned.error} />
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    set.mutate(wanted)
+  }
+  return (
+    <div className="door">
+      <Mark />
+      <Page title="Set up Bulkhead" lead="Make the first passkey. It takes a minute.">
+        <form className="stack" onSubmit={submit}>
+          <ul className="points">
+            <li>
+              <Icon name="key" />
+              <span>
+                The passkey signs you in, and it approves orders: Bulkhead sends devices only what members approved.
+              </span>
+            </li>
+            <li>
+              <Icon name="device" />
+              <span>It stays in your computer, phone or security key. The server only gets its public half.</span>
+            </li>
+            <li>
+              <Icon name="shield" />
+              <span>It is written into this installation’s genesis, and counts at this very address only.</span>
+            </li>
+          </ul>
+          {location.hash.length < 2 && (
+            <Line
+              label="Code"
+              help="From the link that bulkhead up printed."
+              value={wanted.code}
+              onChange={code => setWanted({ ...wanted, code })}
+              isRequired
+              mono
+            />
+          )}
+          <Line
+            label="Your alias"
+            help="What others see beside what you approve. Small letters, digits and hyphens; not your name, if you would rather not."
+            value={wanted.alias}
+            onChange={alias => setWanted({ ...wanted, alias })}
+            pattern="[a-z0-9][a-z0-9\-]{0,62}"
+            isRequired
+          />
+          <Tick
+            isSelected={wanted.inventory}
+            onChange={inventory => setWanted({ ...wanted, inventory })}
+            help="Every device is then asked once a day for its model, system version and storage. You approve it after the first sign-in, and can cancel it at any time."
+          >
+            Approve a standing inventory order, so that device pages are not empty
+          </Tick>
+          <Failure error={set.error} />
+          <Act type="submit" icon="key" isPending={set.isPending}>
+            Make a passkey
+          </Act>
+          {set.isPending && (
+            <p role="status">Confirm on your device; then the installation starts, which takes some seconds.</p>
+          )}
+        </form>
+      </Page>
+    </div>
+  )
+}
+
+async function isOwned(): Promise<boolean> {
+  try {
+    await findInstallation()
+    return true
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'NOT_INITIALISED') return false
+    throw error
+  }
+}
+
+/** Throws Refusal. After it the server makes its keys and starts, and the genesis must hold the very passkey made here. */
+async function setUp({ code, alias, inventory }: Wanted): Promise<void> {
+  const options = await call<PublicKeyCredentialCreationOptionsJSON>('/setup/options')
+  const user = { ...options.user, name: alias, displayName: alias }
+  const credential = await makePasskey({ ...options, user })
+  await call('/setup', { body: { code, alias, credential } })
+  forgetInstallation() // a new genesis is on its way, by this very page
+  if (inventory) sessionStorage.setItem(INVENTORY, 'wanted')
+  const { members } = await started()
+  if (members.some(member => member.alias === alias && member.credentialIds.includes(credential.id))) return
+  throw new Refusal(
+    'UNPROVEN',
+    'The genesis does not hold your passkey.',
+    'Do not go on: set the installation up again in an empty home.',
+  )
+}
+
+const PATIENCE_MS = 90_000
+
+async function started() {
+  const until = Date.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      return await findInstallation()
+    } catch (error) {
+      const away = error instanceof Refusal && (error.code === 'UNAVAILABLE' || error.code === 'NOT_INITIALISED')
+      if (!away || Date.now() > until) throw error
+    }
+    await new Promise(settle => setTimeout(settle, 500))
+  }
+}
+
+const DonePage = ({ inventory }: { inventory: boolean }) => (
+  <div className="door">
+    <Mark />
+    <Page title="Your passkey is made" lead="Bulkhead is running.">
+      <p>
+        {inventory
+          ? 'Sign in with it now. The inventory order that you asked for comes next: you will see it before you approve it.'
+          : 'Sign in with it now, and invite the first device.'}
+      </p>
+      <Link to="/sign-in" className="button main">
+        Go to the sign-in
+      </Link>
+    </Page>
+  </div>
+)
+
+const OwnedPage = () => (
+  <div className="door">
+    <Mark />
+    <Page title="Already set up" lead="This installation has an owner. More members are added by those it has.">
+      <Link to="/sign-in" className="button main">
+        Go to the sign-in
+      </Link>
+    </Page>
+  </div>
+)

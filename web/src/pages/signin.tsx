@@ -1,0 +1,43 @@
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { short } from '../installation.ts'
+import { Act } from '../parts/fields.tsx'
+import { Failure, Loading, Page } from '../parts/page.tsx'
+import { findInstallation, signIn } from '../session.ts'
+import { Mark } from '../shell.tsx'
+import { isInventoryWanted } from './setup.tsx'
+import { StoppedPage } from './stopped.tsx'
+
+const route = getRouteApi('/sign-in')
+
+export function SignInPage() {
+  const { to } = route.useSearch()
+  const navigate = useNavigate()
+  const found = useQuery({ queryKey: ['installation'], queryFn: findInstallation, staleTime: 0 })
+  const enter = useMutation({
+    mutationFn: signIn,
+    onSuccess: () =>
+      isInventoryWanted()
+        ? navigate({ to: '/orders/new', search: { inventory: true } })
+        : navigate({ href: to ?? '/' }),
+  })
+  if (found.isError) return <StoppedPage error={found.error} />
+  if (!found.data) return <Loading />
+  const { name, genesisDigest } = found.data
+  return (
+    <div className="door">
+      <Mark />
+      <Page title="Sign in" lead={`to ${name}`}>
+        <p>Your passkey shows who you are. There is no password, and nothing that could be typed into a false page.</p>
+        <Failure error={enter.error} />
+        <Act icon="key" autoFocus isPending={enter.isPending} onPress={() => enter.mutate(found.data)}>
+          Sign in with your passkey
+        </Act>
+        <p className="note">
+          This browser knows the installation by its genesis, <span className="mono">{short(genesisDigest)}</span>, and
+          stops if another answers in its place.
+        </p>
+      </Page>
+    </div>
+  )
+}

@@ -1,0 +1,72 @@
+import { createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router'
+import { DevicePage } from './pages/device.tsx'
+import { DevicesPage } from './pages/devices.tsx'
+import { DraftPage } from './pages/draft.tsx'
+import { GroupPage } from './pages/group.tsx'
+import { GroupsPage } from './pages/groups.tsx'
+import { InvitationsPage } from './pages/invitations.tsx'
+import { OrderPage } from './pages/order.tsx'
+import { OrdersPage } from './pages/orders.tsx'
+import { SetupPage } from './pages/setup.tsx'
+import { SignInPage } from './pages/signin.tsx'
+import { NowherePage, StoppedPage } from './pages/stopped.tsx'
+import { currentSession, resumeSession } from './session.ts'
+import { Shell } from './shell.tsx'
+
+const root = createRootRoute({ notFoundComponent: NowherePage, errorComponent: StoppedPage })
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+
+const setup = createRoute({ getParentRoute: () => root, path: '/setup', component: SetupPage })
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: ({ to }: Record<string, unknown>): { to?: string } => {
+    const path = text(to)
+    return path?.startsWith('/') && !path.startsWith('//') ? { to: path } : {}
+  },
+  component: SignInPage,
+})
+
+/** Everything behind the sign-in. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  component: Shell,
+  beforeLoad: async ({ location }) => {
+    await resumeSession()
+    if (!currentSession())
+      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { to: location.href } })
+  },
+})
+
+const devices = createRoute({ getParentRoute: () => inside, path: '/', component: DevicesPage })
+const device = createRoute({ getParentRoute: () => inside, path: '/devices/$device', component: DevicePage })
+const orders = createRoute({ getParentRoute: () => inside, path: '/orders', component: OrdersPage })
+const draft = createRoute({
+  getParentRoute: () => inside,
+  path: '/orders/new',
+  validateSearch: (search: Record<string, unknown>): { device?: string; group?: string; inventory?: true } => ({
+    ...(text(search.device) ? { device: String(search.device) } : {}),
+    ...(text(search.group) ? { group: String(search.group) } : {}),
+    ...(search.inventory === true ? { inventory: true } : {}),
+  }),
+  component: DraftPage,
+})
+const order = createRoute({ getParentRoute: () => inside, path: '/orders/$order', component: OrderPage })
+const groups = createRoute({ getParentRoute: () => inside, path: '/groups', component: GroupsPage })
+const group = createRoute({ getParentRoute: () => inside, path: '/groups/$group', component: GroupPage })
+const invitations = createRoute({ getParentRoute: () => inside, path: '/invitations', component: InvitationsPage })
+
+const tree = root.addChildren([
+  setup,
+  signIn,
+  inside.addChildren([devices, device, orders, draft, order, groups, group, invitations]),
+])
+
+export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: false })
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,51 @@
+import { Link, Outlet, useNavigate } from '@tanstack/react-router'
+import { useEffect } from 'react'
+import { Act } from './parts/fields.tsx'
+import { signOut, useSession } from './session.ts'
+
+export const Mark = () => (
+  <svg className="mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+    <rect width="24" height="24" rx="5" />
+    <path d="M6 5v14M18 5v14M6 9h12M6 15h12" />
+  </svg>
+)
+
+/** The frame of every page behind the sign-in. */
+export function Shell() {
+  const session = useSession()
+  const navigate = useNavigate()
+  useEffect(() => {
+    if (!session) navigate({ to: '/sign-in' })
+  }, [session, navigate])
+  if (!session) return null
+  return (
+    <>
+      <header className="bar">
+        <Link to="/" className="brand">
+          <Mark />
+          Bulkhead
+        </Link>
+        <nav aria-label="Main">
+          <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
+            Devices
+          </Link>
+          <Link to="/orders" activeOptions={{ includeSearch: false }}>
+            Orders
+          </Link>
+          <Link to="/groups">Groups</Link>
+          <Link to="/invitations">Invitations</Link>
+        </nav>
+        <div className="who">
+          <span>
+            <span className="who-installation">{session.installation.name}</span>
+            <span className="who-name">{session.alias}</span>
+          </span>
+          <Act look="quiet" onPress={() => signOut()}>
+            Sign out
+          </Act>
+        </div>
+      </header>
+      <Outlet />
+    </>
+  )
+}
