@@ -1,7 +1,13 @@
-import { createServer } from 'node:http'
+import { startApp } from '../src/app/server.ts'
 import { loadConfig } from '../src/base/config.ts'
-import { listen, stopWith } from '../src/base/process.ts'
+import { createLog } from '../src/base/log.ts'
+import { stopWith } from '../src/base/process.ts'
+
 const config = loadConfig('app')
-const server = createServer((_q, r) => r.end('soon'))
-await listen(server, config.listen.http!)
-stopWith([server], async () => {})
+const log = createLog('app')
+const app = await startApp({
+  config,
+  log,
+  onSetup: ({ alias, passkey }) => void process.send?.({ t: 'setup', alias, credential: passkey }),
+})
+stopWith([], app.close)

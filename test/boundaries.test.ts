@@ -10,7 +10,9 @@ const sources = readSources('src', 'bin')
 test('no import crosses a wall', () => assert.deepEqual(hits(sources, graphOf(sources)), []))
 
 test('the graph holds every source file, so that an empty graph cannot pass', () => {
-  const files = readdirSync(join(import.meta.dirname, '../src'), { recursive: true }).filter(path => /\.ts$/.test(String(path)) && !/\.test\.ts$/.test(String(path)))
+  const files = readdirSync(join(import.meta.dirname, '../src'), { recursive: true }).filter(
+    path => /\.ts$/.test(String(path)) && !/\.test\.ts$/.test(String(path)),
+  )
   assert.ok(files.length > 100)
   for (const file of files) assert.ok(sources.has(`src/${file}`), `src/${file} is not in the graph`)
   assert.ok([...graphOf(sources).values()].flat().length > 300)
@@ -47,6 +49,10 @@ for (const [name, path, text] of broken)
   })
 
 test('the wall turns red when intake gets a chain to a private key', () => {
-  const changed = new Map(sources).set('src/intake/device.ts', "import { loadEdgeKeys } from '../base/planted.ts'").set('src/base/planted.ts', "export * from '../edge/keys.ts'")
-  assert.ok(hits(changed, graphOf(changed)).some(hit => hit.startsWith('bin/intake.ts') && hit.includes('edge/keys.ts')))
+  const changed = new Map(sources)
+    .set('src/intake/device.ts', "import { loadEdgeKeys } from '../base/planted.ts'")
+    .set('src/base/planted.ts', "export * from '../edge/keys.ts'")
+  assert.ok(
+    hits(changed, graphOf(changed)).some(hit => hit.startsWith('bin/intake.ts') && hit.includes('edge/keys.ts')),
+  )
 })

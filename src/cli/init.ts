@@ -3,7 +3,7 @@ import { chmodSync, chownSync, copyFileSync, existsSync, readdirSync, writeFileS
 import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import { type CompartmentName, compartment } from '../supervisor/compartments.ts'
-import { freePort } from '../supervisor/ports.ts'
+import { pickPort } from '../supervisor/ports.ts'
 import { canonical } from '../trust/canonical.ts'
 import { genesisDigestOf, type Member, openGenesis, type Passkey, ROLES, type Roster } from '../trust/roster.ts'
 import { generateVaultKeys } from '../vault/keys.ts'
@@ -185,7 +185,7 @@ export async function run(args: Args): Promise<number> {
       throw new BulkheadError('CONFLICT', `${path} exists already.`, {
         remedy: 'Name a file that does not exist yet; it will be made.',
       })
-  const appPort = whole(args, 'app-port', 1, 65_535) ?? (await freePort('127.0.0.1'))
+  const appPort = whole(args, 'app-port', 1, 65_535) ?? (await pickPort('127.0.0.1'))
   const name = text(args, 'name')
   const { genesisDigest } = await initHome({
     home: args.home,

@@ -10,8 +10,6 @@ export async function enrolmentProfile(invitation: string, context: Context): Pr
   return passEnrolmentProfile(parts, statement, approval, context.clock(), context.trusted)
 }
 
-
-
 /** SCEP (RFC 8894). The edge reads nothing of it but the operation's name: the envelope goes on as it came. */
 export async function scep(
   path: string,

@@ -15,15 +15,16 @@ import {
 } from '../trust/order.ts'
 import type { Trusted } from '../trust/roster.ts'
 import { sha256Hex } from '../trust/statement.ts'
+import { decodeTemplate } from '../trust/template.ts'
 import { commandUuid } from '../trust/token.ts'
 import type { Voucher } from '../trust/voucher.ts'
 import type { ProfileParts } from '../vault/api.ts'
-import { dictOf, isDict, own } from '../wire/apple/dict.ts'
+import { dictOf, own } from '../wire/apple/dict.ts'
 import { enrolmentProfileBytes, PROFILE_IDENTIFIER } from '../wire/apple/enrolment.ts'
 import { allowedQueries, rightsNeededBy, TIERS } from '../wire/apple/rights.ts'
 import { decodeCertificate } from '../wire/pkcs/certificate.ts'
 import { encodeSignedDataFrom, issuerAndSerial } from '../wire/pkcs/signed-data.ts'
-import { decodePlist, encodeXmlPlist, type PlistDict } from '../wire/plist/plist.ts'
+import { encodeXmlPlist } from '../wire/plist/plist.ts'
 
 // The turnstile: the one exit for bytes to a device. Rules of this file:
 // - only these functions make a `Passed`, and the server sends nothing else (a test looks for another way out);
@@ -62,7 +63,7 @@ export function verifyOrder(loaded: LoadedOrder, trusted: Trusted): VerifiedOrde
   const standing = loaded.kind === 'standing'
   const order = standing ? decodeStanding(loaded.statement) : decodeOrder(loaded.statement)
   if (sha256Hex(loaded.body) !== order.body) throw refuse('The body is not the one that was approved.')
-  const command = commandOf(loaded.body)
+  const command = decodeTemplate(loaded.body)
   if (own(command, 'RequestType') !== order.action) throw refuse('The body is another action than the order says.')
   const orderClass = classOf(command, { mdmProfile: PROFILE_IDENTIFIER })
   const digest = (standing ? standingDigest : orderDigest)(loaded.statement, trusted)
@@ -77,15 +78,6 @@ export function verifyOrder(loaded: LoadedOrder, trusted: Trusted): VerifiedOrde
     targets: standing ? standingTargets(orderClass) : targetsOf(order as Order, loaded.targets),
     channel: 'channel' in order ? order.channel : 'device',
   }
-}
-
-function commandOf(body: Buffer): PlistDict {
-  const envelope = decodePlist(body)
-  const command = isDict(envelope) ? own(envelope, 'Command') : undefined
-  if (!isDict(envelope) || !isDict(command)) throw refuse('The body is no command.')
-  if (Object.keys(envelope).length !== 2 || own(envelope, 'CommandUUID') !== '{{command-uuid}}')
-    throw refuse('The body holds more than a command.')
-  return command
 }
 
 function templateOf(body: Buffer, holes: readonly Hole[]): string {

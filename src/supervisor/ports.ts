@@ -78,8 +78,3 @@ export function urlOf(scheme: 'http' | 'https', host: string, port: number): str
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
   return `${scheme}://${name}:${port}`
 }
-
-/** Some free port of this address. */
-export async function freePort(host: string): Promise<number> {
-  return pickPort(host)
-}

@@ -75,7 +75,7 @@ const shared = (part: string) => [`src/${part}/api.ts`, `src/${part}/client.ts`]
 /** `init` makes every compartment's keys, before any of them runs; the command line verifies ledgers offline; the supervisor's walls name them. */
 function bootstrap(path: string): string[] {
   if (path === 'src/cli/init.ts') return ['src/vault/keys.ts']
-  if (path === 'src/cli/ledger.ts') return ['src/ledger/fsck.ts']
+  if (path === 'src/cli/ledger.ts') return ['src/ledger/fsck.ts', 'src/ledger/disk.ts']
   return []
 }
 const isPackage = (to: string) => !to.startsWith('node:') && !to.includes('.ts') && to !== 'computed'

@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict'
 import { X509Certificate as NodeCertificate } from 'node:crypto'
 import { test } from 'node:test'
+import {
+  authority,
+  authorityName,
+  Bench,
+  code,
+  ecKeys,
+  party,
+  rsaKeys,
+  spkiOf,
+  withoutOpenssl,
+} from '../../../test/support/pkcs.ts'
 import { OID } from '../der/oids.ts'
 import { readDer } from '../der/read.ts'
 import { bits, contextPrimitive, integer, nothing, oid, sequence, set } from '../der/write.ts'
 import { decodeCertificate, encodeName, keyIdentifier, verifyCertificate } from './certificate.ts'
 import { publicKeyOf } from './key.ts'
 import { decodeName } from './name.ts'
-import { authority, authorityName, Bench, code, ecKeys, party, rsaKeys, spkiOf, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const ca = authority()
 const subject = encodeName({ C: 'BE', O: 'Büro', OU: 'IT', CN: 'phone', UID: 'com.apple.mgmt.External.1' })

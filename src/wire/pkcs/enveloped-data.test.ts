@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import {
+  authority,
+  Bench,
+  code,
+  ecKeys,
+  type Party,
+  party,
+  rsaKeys,
+  withoutOpenssl,
+} from '../../../test/support/pkcs.ts'
 import { OID } from '../der/oids.ts'
 import { decodeCertificate, encodeName } from './certificate.ts'
 import {
@@ -11,7 +21,6 @@ import {
   findRecipient,
   openEnvelope,
 } from './enveloped-data.ts'
-import { authority, Bench, code, ecKeys, type Party, party, rsaKeys, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const ca = authority()
 const ra = party(rsaKeys(), { subject: encodeName({ CN: 'ra' }) }, ca)

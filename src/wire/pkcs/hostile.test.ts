@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { authority, Bench, ecKeys, party, rsaKeys, withoutOpenssl } from '../../../test/support/pkcs.ts'
 import { BulkheadError } from '../../base/errors.ts'
 import { encodeCertRep } from '../scep/certrep.ts'
 import { decodePkiMessage, verifyPkiMessage } from '../scep/message.ts'
@@ -9,7 +10,6 @@ import { decodeEnvelopedData, decryptKey, encodeEnvelopedData, openEnvelope } fr
 import { publicKeyOf } from './key.ts'
 import { decodeRequest, encodeRequest, verifyRequest } from './request.ts'
 import { decodeSignedData, encodeSignedData, verifySigner } from './signed-data.ts'
-import { authority, Bench, ecKeys, party, rsaKeys, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const ca = authority()
 const ra = party(rsaKeys(), { subject: encodeName({ CN: 'ra' }), extendedKeyUsage: ['clientAuth'] }, ca)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Bench, code, ecKeys, rsaKeys, signWith, spkiOf, withoutOpenssl } from '../../../test/support/pkcs.ts'
 import { encodeName } from './certificate.ts'
 import { decodeRequest, encodeRequest, verifyRequest } from './request.ts'
-import { Bench, code, ecKeys, rsaKeys, signWith, spkiOf, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const rsa = rsaKeys()
 const ec = ecKeys()

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
 import { createHash, type KeyObject } from 'node:crypto'
 import { test } from 'node:test'
+import {
+  authority,
+  Bench,
+  code,
+  ecKeys,
+  type Party,
+  party,
+  rsaKeys,
+  signWith,
+  withoutOpenssl,
+} from '../../../test/support/pkcs.ts'
 import { OID } from '../der/oids.ts'
 import { readDer } from '../der/read.ts'
 import { element, octets, sequence } from '../der/write.ts'
@@ -17,7 +28,6 @@ import {
   signerInput,
   verifySigner,
 } from './signed-data.ts'
-import { authority, Bench, code, ecKeys, type Party, party, rsaKeys, signWith, withoutOpenssl } from '../../../test/support/pkcs.ts'
 
 const ca = authority()
 const rsa = party(rsaKeys(), { subject: encodeName({ CN: 'rsa' }) }, ca)
