@@ -2,7 +2,15 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { BulkheadError } from '../base/errors.ts'
 import type { InvitationCreated } from '../console/api.ts'
 import { canonical } from '../trust/canonical.ts'
-import { decodeInvitation, type Invitation, invitationDigest, TIERS, type Tier } from '../trust/invitation.ts'
+import {
+  decodeInvitation,
+  IDENTITY_DAYS,
+  type Invitation,
+  invitationDigest,
+  MOST_IDENTITY_DAYS,
+  TIERS,
+  type Tier,
+} from '../trust/invitation.ts'
 import type { Roster } from '../trust/roster.ts'
 import { type Args, flag, list, needed, text, whole } from './args.ts'
 import { consoleClient, openHome } from './client.ts'
@@ -45,6 +53,7 @@ async function invitationOf(args: Args, roster: Roster): Promise<Invitation> {
     groups: await groupsOf(args),
     uses: whole(args, 'uses', 1, 100_000) ?? 1,
     signed: !flag(args, 'unsigned'),
+    identityDays: whole(args, 'identity-days', 1, MOST_IDENTITY_DAYS) ?? IDENTITY_DAYS,
     notBefore: now,
     expiresAt: now + (duration(args, 'expires', 'd') ?? DEFAULT_LIFE),
     nonce: randomBytes(16).toString('hex'),

@@ -7,6 +7,11 @@ import { decodeStatement, statementDigest } from './statement.ts'
 export const TIERS = ['full', 'no-wipe', 'private'] as const
 export type Tier = (typeof TIERS)[number]
 
+/** Five years; the CA outlives it. */
+export const MOST_IDENTITY_DAYS = 1_825
+/** Unless the invitation says another: a year, and a month to renew in. */
+export const IDENTITY_DAYS = 397
+
 const shape = object({
   type: oneOf('bulkhead-invitation/v1'),
   id: uuid,
@@ -16,6 +21,7 @@ const shape = object({
   groups: listOf(uuid, 32),
   uses: whole(1, 100_000),
   signed: flag, // whether the profile is CMS-signed
+  identityDays: whole(1, MOST_IDENTITY_DAYS), // life of each certificate; shorter than 30 days means that it is renewed daily
   notBefore: time,
   expiresAt: time,
   nonce: text(/^[0-9a-f]{32}$/, '16 bytes in hex'),

@@ -1,9 +1,9 @@
 import { type KeyObject, sign, verify } from 'node:crypto'
 import { BulkheadError } from '../base/errors.ts'
 import { canonical } from './canonical.ts'
-import { TIERS } from './invitation.ts'
+import { MOST_IDENTITY_DAYS, TIERS } from './invitation.ts'
 import type { Trusted } from './roster.ts'
-import { base64, digest, flag, line, listOf, object, oneOf, text, time, uuid } from './shape.ts'
+import { base64, digest, flag, line, listOf, object, oneOf, text, time, uuid, whole } from './shape.ts'
 import { decodeStatement, statementDigest } from './statement.ts'
 
 const shape = object({
@@ -22,6 +22,7 @@ const shape = object({
   signed: flag, // whether the enrolment profile was CMS-signed: a renewal must be the same
   previous: text(/^([0-9a-f]{64})?$/, 'the certificate before, or empty'),
   enrolledAt: time,
+  identityDays: whole(1, MOST_IDENTITY_DAYS), // life of its certificates, from the invitation
   notAfter: time,
 })
 export type Voucher = ReturnType<typeof shape>

@@ -5,12 +5,12 @@ import { encodeName, issueCertificate } from '../wire/pkcs/certificate.ts'
 import { decodeKey } from '../wire/pkcs/key.ts'
 import type { VaultKeys } from './keys.ts'
 
-const LIFE = 397 * 86_400 // seconds
+const DAY = 86_400 // seconds
 const EARLIER = 3_600 // clocks of devices are late
 
-/** When a certificate that is made now ends: seconds. Never after the CA. */
-export function endOf(now: number, { ca }: VaultKeys): number {
-  return Math.min(now + LIFE, Math.floor(ca.certificate.notAfter.getTime() / 1000))
+/** When a certificate of so many days that is made now ends: seconds. Never after the CA. */
+export function endOf(now: number, days: number, { ca }: VaultKeys): number {
+  return Math.min(now + days * DAY, Math.floor(ca.certificate.notAfter.getTime() / 1000))
 }
 
 /**
@@ -18,7 +18,7 @@ export function endOf(now: number, { ca }: VaultKeys): number {
  * bytes (RSA PKCS #1 v1.5 has no randomness): a certificate is made again instead of being kept.
  */
 export function makeCertificate(
-  { device, publicKey, notAfter }: Pick<Voucher, 'device' | 'publicKey' | 'notAfter'>,
+  { device, publicKey, identityDays, notAfter }: Pick<Voucher, 'device' | 'publicKey' | 'identityDays' | 'notAfter'>,
   serial: Buffer,
   { ca }: VaultKeys,
 ): { der: Buffer; sha256: string } {
@@ -28,7 +28,7 @@ export function makeCertificate(
       serial,
       issuer: ca.certificate.subject,
       subject: encodeName({ CN: device }),
-      notBefore: new Date((notAfter - LIFE - EARLIER) * 1000),
+      notBefore: new Date((notAfter - identityDays * DAY - EARLIER) * 1000),
       notAfter: new Date(notAfter * 1000),
       spki,
       keyUsage: decodeKey(spki).kind === 'rsa' ? ['digitalSignature', 'keyEncipherment'] : ['digitalSignature'],

@@ -78,14 +78,14 @@ export function createIssuer(needs: Needs) {
 
   async function enrol(path: string, asked: Asked, id: string): Promise<Buffer> {
     const { invitation } = await needs.invitations.current(id)
-    const { tier, unit, groups, signed } = invitation
+    const { tier, unit, groups, signed, identityDays } = invitation
     const known = await store.findPath({ path, spki: asked.spki.toString('base64') })
     const again = issuedBefore(known.sameKey, '')
     if (again) return again
     if (known.devices >= DEVICES_PER_PATH)
       throw new BulkheadError('REFUSED', 'SCEP: too many devices used one profile.')
     await needs.uses.take(id, invitation.uses, asked.digest)
-    const grant = { path, tier, unit, groups, signed, invitation: id, topic: needs.topic(), url: needs.url }
+    const grant = { path, tier, unit, groups, signed, identityDays, invitation: id, topic: needs.topic(), url: needs.url }
     const fresh = { ...grant, previous: '', enrolledAt: clock() }
     const first = known.first || claimed.has(path) ? undefined : await issue({ ...fresh, device: path }, asked, path)
     const issued = first ?? (await issue({ ...fresh, device: randomUuid(random) }, asked, path))
@@ -125,10 +125,10 @@ export function createIssuer(needs: Needs) {
   /** Undefined: another certificate made the device's id its own. `enrols`: the path, where the device is new. */
   async function issue(grant: Grant, asked: Asked, enrols: string | undefined): Promise<Buffer | undefined> {
     const publicKey = asked.spki.toString('base64')
-    const notAfter = endOf(clock(), keys)
+    const notAfter = endOf(clock(), grant.identityDays, keys)
     const serial = newSerial(random)
     if (grant.device === enrols) claim(enrols)
-    const { der, sha256: certificate } = makeCertificate({ device: grant.device, publicKey, notAfter }, serial, keys)
+    const { der, sha256: certificate } = makeCertificate({ ...grant, publicKey, notAfter }, serial, keys)
     const voucher: Voucher = {
       ...grant,
       type: 'bulkhead-voucher/v1',

@@ -33,6 +33,7 @@ export async function enrolDevice(place: EnrolPlace, fields: EnrolFields) {
     signed: true,
     previous: '',
     enrolledAt,
+    identityDays: 365,
     notAfter: enrolledAt + YEAR,
   }
   const { text, signature } = signVoucher(voucher, genesisDigest, voucherKey)

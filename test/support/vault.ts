@@ -91,6 +91,7 @@ export type InvitationFields = {
   uses?: number
   tier?: string
   signed?: boolean
+  identityDays?: number
   notBefore?: number
   expiresAt?: number
 }
@@ -113,6 +114,7 @@ async function storeInvitation(
     groups: [],
     uses: 10,
     signed: true,
+    identityDays: 397,
     notBefore: now - 60,
     expiresAt: now + 86_400,
     nonce: randomBytes(16).toString('hex'),

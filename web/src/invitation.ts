@@ -6,6 +6,7 @@ import { canonical, nonce, statementDigest } from './statement.ts'
 export type Wanted = { tier: Tier; unit: string; groups: string[]; uses: number; days: number; signed: boolean }
 const TYPE = 'bulkhead-invitation/v1'
 const DAY = 86_400
+const IDENTITY_DAYS = 397 // as the command line's default
 
 /** Builds the statement, has it approved with one gesture, and gets its link. Throws Refusal. */
 export async function invite(wanted: Wanted, me: Installation & { me: string }): Promise<InvitationCreated> {
@@ -16,6 +17,7 @@ export async function invite(wanted: Wanted, me: Installation & { me: string }):
     type: TYPE,
     id: crypto.randomUUID(),
     platform: 'apple',
+    identityDays: IDENTITY_DAYS,
     notBefore,
     expiresAt: notBefore + days * DAY,
     nonce: nonce(),

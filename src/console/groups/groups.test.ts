@@ -94,6 +94,7 @@ const invitation = (fields: Record<string, unknown> = {}) => {
     groups: [],
     uses: 3,
     signed: true,
+    identityDays: 397,
     notBefore: now,
     expiresAt: now + 3600,
     nonce: randomBytes(16).toString('hex'),

@@ -1,0 +1,143 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Pool } from 'pg'
+import { readHomeConfig } from '../../src/cli/home.ts'
+import { bootstrapRole, embeddedDatabase, secret } from '../../src/supervisor/postgres.ts'
+import { isOurs, processes } from '../../src/supervisor/strays.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+export const bulkhead = join(root, 'bin/bulkhead')
+const READY_MS = 90_000
+
+export type Invite = {
+  tier?: string
+  uses?: number
+  unsigned?: boolean
+  identityDays?: number
+  group?: string
+  expires?: string
+}
+export type OrderShown = {
+  order: string
+  state: string
+  devices: { device: string; state: string; result: Record<string, unknown> | null }[]
+}
+export type Installation = Awaited<ReturnType<typeof startInstallation>>
+
+/** The real program in a home of its own: every compartment, PostgreSQL, software passkeys. About 5 s. `up`: further options of `bulkhead up`. */
+export async function startInstallation(options: { up?: string[] } = {}) {
+  const home = mkdtempSync(join(tmpdir(), 'bh-'))
+  chmodSync(home, 0o755) // compartments run as users of their own
+  const passkey = join(home, 'owner.passkey')
+  await cli(['init', '--home', home, '--owner', 'test-owner', '--software-passkey', passkey])
+  let running = await up(home, options.up)
+  let admin: Pool | undefined
+
+  /** One command, as a person types it; its JSON. */
+  const ask = async <T = Record<string, unknown>>(...line: string[]): Promise<T> =>
+    JSON.parse(await cli([...line, '--home', home, '--json'])) as T
+  const show = (order: string) => ask<OrderShown>('order', 'show', order)
+
+  return {
+    home,
+    passkey,
+    cli: ask,
+    show,
+    get urls() {
+      return running.urls
+    },
+    /** The listener for mutual TLS; its certificate is the installation's own. */
+    get tlsUrl() {
+      return `https://127.0.0.1:${readHomeConfig(home).ports.edgeTls}`
+    },
+    /** What `up` wrote to stderr. */
+    said: () => running.said(),
+    invite({ tier = 'private', uses = 1, unsigned, identityDays, group, expires }: Invite = {}) {
+      const line = ['--platform', 'apple', '--tier', tier, '--uses', String(uses), '--passkey', passkey]
+      if (unsigned) line.push('--unsigned')
+      if (identityDays) line.push('--identity-days', String(identityDays))
+      if (group) line.push('--group', group)
+      if (expires) line.push('--expires', expires)
+      return ask<{ invitation: string; url: string; profileUrl: string; expiresAt: string }>(
+        'invite',
+        'create',
+        ...line,
+      )
+    },
+    /** Drafts; `approve` makes it count. Returns the order's id. */
+    async draft(...line: string[]) {
+      return (await ask<{ order: string }>('order', 'create', ...line, '--reason', 'a test')).order
+    },
+    approve: (order: string) => ask('order', 'approve', order, '--passkey', passkey),
+    /** Drafts and approves. */
+    async order(...line: string[]) {
+      const order = await this.draft(...line)
+      await this.approve(order)
+      return order
+    },
+    /** Waits until `done` says so of the order. */
+    async until(order: string, done: (shown: OrderShown) => boolean, seconds = 20) {
+      for (const late = Date.now() + seconds * 1000; ; await sleep(100)) {
+        const shown = await show(order)
+        if (done(shown)) return shown
+        if (Date.now() > late) throw new Error(`The order stays as it is: ${JSON.stringify(shown)}`)
+      }
+    },
+    /** The database as its superuser: what an intruder who owns it can do. */
+    get database(): Pool {
+      admin ??= new Pool({ ...embeddedDatabase(home, bootstrapRole, secret(home, 'bootstrap'), 'bulkhead'), max: 2 })
+      admin.on('error', () => {})
+      return admin
+    },
+    /** Process ids of this home by entry file: `edge`, `vault`, `intake` (two) … */
+    pids: (name: string): number[] =>
+      [...processes()].filter(({ argv }) => isOurs(argv, home, [`bin/${name}.ts`])).map(({ pid }) => pid),
+    async stopUp(signal: NodeJS.Signals = 'SIGTERM') {
+      await admin?.end()
+      admin = undefined
+      await end(running.child, signal)
+    },
+    async startUp() {
+      running = await up(home, options.up)
+    },
+    async stop() {
+      await this.stopUp()
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+export async function cli(line: string[]): Promise<string> {
+  return (await promisify(execFile)(bulkhead, line, { maxBuffer: 64 * 1024 * 1024 })).stdout
+}
+
+type Urls = { edge: string; console: string; app: string; ledger: string }
+
+async function up(home: string, more: string[] = []) {
+  const child = spawn(bulkhead, ['up', '--home', home, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [out, errors] = ['', '']
+  child.stderr.on('data', chunk => {
+    errors += chunk
+  })
+  child.stdout.on('data', chunk => {
+    out += chunk
+  })
+  for (const late = Date.now() + READY_MS; !out.includes('\n'); await sleep(20))
+    if (child.exitCode !== null || Date.now() > late)
+      throw new Error(`bulkhead up did not start: ${errors.slice(-2000)}`)
+  return { child, urls: JSON.parse(out.slice(0, out.indexOf('\n'))) as Urls, said: () => errors }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals) {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill(signal)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
+  await exit
+  clearTimeout(timer)
+}
