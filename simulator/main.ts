@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { BulkheadError, publicError } from '../src/base/errors.ts'
-import { defaultHome } from '../src/cli/home.ts'
+import { demoHome } from '../src/cli/home.ts'
 import { createDevice, type Device } from './device.ts'
 import type { Model } from './person.ts'
 
@@ -37,7 +37,7 @@ function readLine(argv: string[]) {
   const model = models.find(one => one === positionals[0])
   const count = Number(values.count)
   if (!model || positionals.length > 1 || !(count >= 1 && count <= 10_000)) throw usage()
-  return { ...values, model, count, home: resolve(values.home ?? defaultHome()) }
+  return { ...values, model, count, home: resolve(values.home ?? demoHome()) }
 }
 type Line = ReturnType<typeof readLine>
 

@@ -7,7 +7,7 @@ import { restoreDevice, type SavedDevice, saveDevice } from './saved.ts'
 
 export type OfficeState = 'in use' | 'just enrolled' | 'silent' | 'not now' | 'lost' | 'certificate about to expire'
 export type Tier = 'private' | 'no-wipe' | 'full'
-/** One device of the plan. `person` is undefined for a shared device. */
+/** One device of the plan. `person` is undefined for a shared device; `invitation` names the one that it uses. */
 export type Planned = {
   seed: string
   state: OfficeState
@@ -15,14 +15,14 @@ export type Planned = {
   tier: Tier
   supervised: boolean
   person: string | undefined
+  invitation: string
 }
 
 export type OfficeOptions = {
   /** Where the edge is: profiles of another origin are refused. */
   edgeUrl: string
-  profileUrls: Record<Tier, string> | ((planned: Planned) => Promise<string> | string)
-  /** Called after each enrolment, one after the other, so that the caller can tell by elimination which device it was. */
-  enrolled?: (planned: Planned, device: Device) => Promise<void>
+  /** Where the profile of a named invitation is. */
+  profileUrl: (invitation: string) => string
   /** Where the office is kept between runs: it holds the devices' keys. */
   file?: string
   /** Seconds between two visits of one device. */
@@ -47,11 +47,14 @@ export function planOffice(): { people: string[]; devices: Planned[] } {
   const states = shares.flatMap(([state, count]) => Array.from({ length: count }, () => state))
   const devices = states.map((state, index): Planned => {
     const model: Model = state === 'lost' ? 'iphone' : (['iphone', 'iphone', 'mac', 'ipad'] as const)[index % 4]!
+    const tier: Tier =
+      state === 'lost' ? 'no-wipe' : model === 'iphone' ? 'private' : model === 'mac' ? 'full' : 'no-wipe'
     return {
       seed: `office-${index}`,
       state,
       model,
-      tier: model === 'iphone' ? 'private' : model === 'mac' ? 'full' : 'no-wipe',
+      tier,
+      invitation: state === 'certificate about to expire' ? `${tier} short` : tier,
       supervised: state === 'lost' || model === 'ipad',
       person: model === 'ipad' && state !== 'lost' ? undefined : people[index % people.length],
     }
@@ -77,7 +80,7 @@ export async function startOffice(options: OfficeOptions) {
   takeUp(members, options.file)
   await enrolMissing(members, options)
   keep(members, options.file)
-  for (const { planned, device } of members) device.notNow = planned.state === 'not now'
+  for (const { planned, device } of members) device.notNow = moodOf(planned.state)
   const stop = live(members, options, () => keep(members, options.file))
   return {
     people: plan.people,
@@ -93,20 +96,24 @@ export async function startOffice(options: OfficeOptions) {
   }
 }
 
+/** A certificate comes close to its end where somebody never lets the device install the new one. */
+function moodOf(state: OfficeState): Device['notNow'] {
+  if (state === 'certificate about to expire') return requestType => requestType === 'InstallProfile'
+  return state === 'not now'
+}
+
 type Member = { planned: Planned; device: Device }
 type Kept = Record<string, SavedDevice>
 
-async function enrolMissing(members: Member[], { profileUrls, edgeUrl, enrolled, say = () => {} }: OfficeOptions) {
+async function enrolMissing(members: Member[], { profileUrl, edgeUrl, say = () => {} }: OfficeOptions) {
   const missing = members.filter(({ device }) => !device.state.enrolment)
   if (missing.length > 0) say(`Enrolling ${missing.length} devices of the office …`)
-  let turn = Promise.resolve()
-  await inParallel(missing, enrolled ? 1 : 8, async ({ planned, device }) => {
-    const url = typeof profileUrls === 'function' ? await profileUrls(planned) : profileUrls[planned.tier]
+  await inParallel(missing, 8, async ({ planned, device }) => {
+    const url = profileUrl(planned.invitation)
     if (new URL(url).origin !== new URL(edgeUrl).origin)
       throw new Error(`The profile of ${planned.seed} is not at ${edgeUrl}.`)
     await device.enrol(url)
-    turn = turn.then(() => enrolled?.(planned, device))
-    await turn
+    if (planned.state === 'silent') await device.connect() // once: it was in use before
   })
 }
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BulkheadError } from '../base/errors.ts'
-import { defaultHome } from './home.ts'
+import { defaultHome, demoHome } from './home.ts'
 
 export type Option = { type: 'string' | 'boolean'; multiple?: boolean; value?: string; about: string }
 export type Command = {
@@ -42,7 +42,10 @@ export function takeHome(argv: readonly string[]): { home: string; rest: string[
     else rest.push(word)
   }
   if (home === '') throw usage('--home needs a folder.', 'Write --home DIR.')
-  return { home: resolve(home ?? defaultHome()), rest }
+  return {
+    home: resolve(home ?? (rest.find(word => !word.startsWith('-')) === 'demo' ? demoHome() : defaultHome())),
+    rest,
+  }
 }
 
 /** The command that the first one or two words name. */

@@ -104,7 +104,10 @@ export const commands: Record<string, Command> = {
       uses: text('N', 'how many devices may use it (default 1)'),
       expires: text('DAYS', 'when it ends, for example 7d or 12h (default 7d)'),
       unsigned: { type: 'boolean', about: 'a profile without a CMS signature' },
-      'identity-days': text('N', "life of the devices' certificates in days (default 397); they renew 30 days before the end"),
+      'identity-days': text(
+        'N',
+        "life of the devices' certificates in days (default 397); they renew 30 days before the end",
+      ),
       passkey,
       json,
     },

@@ -19,6 +19,8 @@ export type HomeConfig = {
 
 export const isRoot = () => process.getuid?.() === 0
 export const defaultHome = () => (isRoot() ? '/var/lib/bulkhead' : join(homedir(), '.bulkhead'))
+/** The demo never shares a home with an installation that somebody means. */
+export const demoHome = () => `${defaultHome()}-demo`
 
 export const configPath = (home: string) => join(home, 'config.json')
 export const genesisPath = (home: string) => join(home, 'genesis.json')

@@ -49,9 +49,9 @@ async function choose(name: PortName, { asked, remembered, host }: PortWish): Pr
   )
 }
 
-/** Any free port. */
-export async function pickPort(host: string): Promise<number> {
-  return (await tryPort(0, host))!
+/** A free port: the wanted one where it is free. */
+export async function pickPort(host: string, wanted = 0): Promise<number> {
+  return (await tryPort(wanted, host)) ?? (await tryPort(0, host))!
 }
 
 function tryPort(port: number, host: string): Promise<number | undefined> {

@@ -8,11 +8,14 @@ export type Installation = {
   rpId: string
   members: { alias: string; credentialIds: string[] }[]
   units: { id: string; alias: string }[]
+  /** Software passkeys count here: an installation for trying out. */
+  softwarePasskeys: boolean
 }
 type Genesis = {
   name: string
   app: { origin: string; rpId: string }
   members: { alias: string; passkeys: { id: string }[] }[]
+  policy: { softwarePasskeys: boolean }
   units: { id: string; alias: string }[]
 }
 
@@ -23,7 +26,7 @@ export async function openInstallation(roster: Roster): Promise<Installation> {
   const genesisDigest = await genesisDigestOf(roster.genesis)
   const pinned = localStorage.getItem(PIN)
   if (pinned !== null && pinned !== genesisDigest) throw another(pinned, genesisDigest)
-  const { name, app, members, units } = parseCanonical(roster.genesis) as Genesis
+  const { name, app, members, units, policy } = parseCanonical(roster.genesis) as Genesis
   if (app.origin !== location.origin)
     throw new Refusal(
       'UNPROVEN',
@@ -37,6 +40,7 @@ export async function openInstallation(roster: Roster): Promise<Installation> {
     rpId: app.rpId,
     members: members.map(({ alias, passkeys }) => ({ alias, credentialIds: passkeys.map(({ id }) => id) })),
     units: units.map(({ id, alias }) => ({ id, alias })),
+    softwarePasskeys: policy.softwarePasskeys,
   }
 }
 

@@ -4,7 +4,10 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Refusal } from './api.ts'
 import { router } from './router.tsx'
+import { takeFromLink } from './softwarepasskey.ts'
 import './style.css'
+
+takeFromLink()
 
 /** What was refused stays refused; what was away is asked for again. */
 const queries = new QueryClient({

@@ -6,6 +6,7 @@ import {
 } from '@simplewebauthn/browser'
 import { type Approval, Refusal } from './api.ts'
 import type { Installation } from './installation.ts'
+import { signInSoftware, softwarePasskey } from './softwarepasskey.ts'
 import { type Bytes, fromHex, sha256, toBase64url } from './statement.ts'
 
 /** Makes a passkey. What its PRF says stays in this browser: it is taken out of what is handed on. */
@@ -19,11 +20,10 @@ export async function makePasskey(options: PublicKeyCredentialCreationOptionsJSO
 }
 
 /** One gesture over this digest. Only the four parts of an assertion leave this function: never the PRF's output. */
-export async function sign(
-  digest: Bytes,
-  { rpId, members, genesisDigest }: Installation,
-  alias?: string,
-): Promise<Approval> {
+export async function sign(digest: Bytes, installation: Installation, alias?: string): Promise<Approval> {
+  const { rpId, members, genesisDigest } = installation
+  const software = softwarePasskey(installation)
+  if (software && (alias ?? software.alias) === software.alias) return signInSoftware(software, digest, rpId)
   const signers = alias === undefined ? members : members.filter(member => member.alias === alias)
   const salt = await sha256('bulkhead-prf/v1\n', fromHex(genesisDigest)) // a passkey says something else to every installation
   const { id, response } = await startAuthentication({

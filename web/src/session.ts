@@ -2,6 +2,7 @@ import { useSyncExternalStore } from 'react'
 import { authorise, call, type Roster } from './api.ts'
 import { type Installation, openInstallation } from './installation.ts'
 import { sign } from './passkey.ts'
+import { forgetSoftwarePasskey } from './softwarepasskey.ts'
 import { sessionDigest } from './statement.ts'
 
 /** Who is signed in. It lists and drafts; what is approved, the passkey itself approves. */
@@ -56,5 +57,6 @@ export async function signIn(installation: Installation): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await call('/api/session', { method: 'DELETE' }).catch(() => {})
+  forgetSoftwarePasskey()
   change(undefined)
 }

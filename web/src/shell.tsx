@@ -2,6 +2,7 @@ import { Link, Outlet, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { Act } from './parts/fields.tsx'
 import { signOut, useSession } from './session.ts'
+import { softwarePasskey } from './softwarepasskey.ts'
 
 export const Mark = () => (
   <svg className="mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
@@ -45,6 +46,11 @@ export function Shell() {
           </Act>
         </div>
       </header>
+      {softwarePasskey(session.installation) && (
+        <p className="trial">
+          A software passkey signs here: a key in a file, good for trying out, never for real devices.
+        </p>
+      )}
       <Outlet />
     </>
   )

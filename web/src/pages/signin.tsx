@@ -1,10 +1,12 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { FileTrigger } from 'react-aria-components'
 import { short } from '../installation.ts'
 import { Act } from '../parts/fields.tsx'
 import { Failure, Loading, Page } from '../parts/page.tsx'
 import { findInstallation, signIn } from '../session.ts'
 import { Mark } from '../shell.tsx'
+import { keepSoftwarePasskey, softwarePasskey } from '../softwarepasskey.ts'
 import { isInventoryWanted } from './setup.tsx'
 import { StoppedPage } from './stopped.tsx'
 
@@ -24,6 +26,7 @@ export function SignInPage() {
   if (found.isError) return <StoppedPage error={found.error} />
   if (!found.data) return <Loading />
   const { name, genesisDigest } = found.data
+  const software = softwarePasskey(found.data)
   return (
     <div className="door">
       <Mark />
@@ -31,13 +34,38 @@ export function SignInPage() {
         <p>Your passkey shows who you are. There is no password, and nothing that could be typed into a false page.</p>
         <Failure error={enter.error} />
         <Act icon="key" autoFocus isPending={enter.isPending} onPress={() => enter.mutate(found.data)}>
-          Sign in with your passkey
+          {software ? `Sign in as ${software.alias}` : 'Sign in with your passkey'}
         </Act>
+        {found.data.softwarePasskeys && (
+          <SoftwarePasskeyChoice inUse={software !== undefined} onChosen={() => enter.mutate(found.data)} />
+        )}
         <p className="note">
           This browser knows the installation by its genesis, <span className="mono">{short(genesisDigest)}</span>, and
           stops if another answers in its place.
         </p>
       </Page>
     </div>
+  )
+}
+
+/** Only where the roster allows keys in files: installations for trying out. */
+function SoftwarePasskeyChoice({ inUse, onChosen }: { inUse: boolean; onChosen: () => void }) {
+  const choose = useMutation({
+    mutationFn: async (file: File) => keepSoftwarePasskey(await file.text()),
+    onSuccess: onChosen,
+  })
+  return (
+    <>
+      <p className="note">
+        This installation is for trying out: it accepts software passkeys, keys in files.{' '}
+        {inUse ? 'One is in use in this tab.' : 'Choose one of them, if you have no passkey here.'}
+      </p>
+      <FileTrigger acceptedFileTypes={['.passkey', '.json']} onSelect={files => files?.[0] && choose.mutate(files[0])}>
+        <Act look="quiet" icon="key" isPending={choose.isPending}>
+          {inUse ? 'Use another software passkey …' : 'Use a software passkey …'}
+        </Act>
+      </FileTrigger>
+      <Failure error={choose.error} />
+    </>
   )
 }

@@ -1,0 +1,90 @@
+/**
+ * Software passkeys: a key in a file, for the demo and first steps. They count only where the roster names them and allows such
+ * keys; the page says so for as long as one is in use. The key stays in this tab.
+ */
+import { type Approval, Refusal } from './api.ts'
+import type { Installation } from './installation.ts'
+import { type Bytes, fromBase64, sha256, toBase64url } from './statement.ts'
+
+export type SoftwarePasskey = { alias: string; credentialId: string; privateKey: string }
+
+const KEPT = 'bulkhead.software-passkey' // of this tab only
+const IN_LINK = '#passkey='
+
+/** Takes the passkey of a demo link, `alias.credential.key`, out of the address before anything else looks at it. */
+export function takeFromLink(): void {
+  if (!location.hash.startsWith(IN_LINK)) return
+  const [alias, credentialId, key = ''] = location.hash.slice(IN_LINK.length).split('.')
+  history.replaceState(null, '', location.pathname + location.search)
+  const privateKey = key.replaceAll('-', '+').replaceAll('_', '/')
+  keepSoftwarePasskey(JSON.stringify({ alias, credentialId, privateKey }))
+}
+
+/** Throws Refusal where the text is no software passkey. */
+export function keepSoftwarePasskey(text: string): SoftwarePasskey {
+  const passkey = parse(text)
+  if (!passkey)
+    throw new Refusal(
+      'MALFORMED',
+      'This file is no software passkey.',
+      'Choose the file that bulkhead init or bulkhead passkey create made.',
+    )
+  sessionStorage.setItem(KEPT, JSON.stringify(passkey))
+  return passkey
+}
+
+function parse(text: string): SoftwarePasskey | undefined {
+  try {
+    const { alias, credentialId, privateKey } = JSON.parse(text) as Partial<SoftwarePasskey>
+    if (typeof alias === 'string' && typeof credentialId === 'string' && typeof privateKey === 'string')
+      return { alias, credentialId, privateKey }
+  } catch {}
+  return undefined
+}
+
+/** The one in use, if the installation holds it. */
+export function softwarePasskey({ members }: Installation): SoftwarePasskey | undefined {
+  const passkey = parse(sessionStorage.getItem(KEPT) ?? '')
+  return passkey && members.some(member => member.credentialIds.includes(passkey.credentialId)) ? passkey : undefined
+}
+
+export const forgetSoftwarePasskey = () => sessionStorage.removeItem(KEPT)
+
+const PRESENT_AND_VERIFIED = 0x05
+
+/** The assertion that an authenticator would make (Web Authentication Level 3, section 7.2). */
+export async function signInSoftware(passkey: SoftwarePasskey, digest: Bytes, rpId: string): Promise<Approval> {
+  const client = {
+    type: 'webauthn.get',
+    challenge: toBase64url(digest),
+    origin: location.origin,
+    crossOrigin: false,
+  }
+  const clientData = new TextEncoder().encode(JSON.stringify(client))
+  const authenticator = new Uint8Array([...(await sha256(rpId)), PRESENT_AND_VERIFIED, 0, 0, 0, 0])
+  const signed = new Uint8Array([...authenticator, ...(await sha256(clientData))])
+  const pkcs8 = fromBase64(passkey.privateKey.replaceAll(/-----[^-]+-----|\s/g, ''))
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
+  const key = await crypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign'])
+  const raw = new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key, signed))
+  return {
+    credentialId: passkey.credentialId,
+    clientDataJSON: toBase64url(clientData),
+    authenticatorData: toBase64url(authenticator),
+    signature: toBase64url(derSignature(raw)),
+  }
+}
+
+/** r and s as ASN.1 (RFC 3279, section 2.2.3): an authenticator's form. */
+function derSignature(raw: Uint8Array): Uint8Array {
+  const half = raw.length / 2
+  const body = [...integer(raw.subarray(0, half)), ...integer(raw.subarray(half))]
+  return new Uint8Array([0x30, body.length, ...body])
+}
+
+function integer(bytes: Uint8Array): number[] {
+  const first = bytes.findIndex(byte => byte !== 0)
+  const digits = [...bytes.subarray(first)]
+  const value = digits[0]! & 0x80 ? [0, ...digits] : digits
+  return [0x02, value.length, ...value]
+}
