@@ -12,7 +12,7 @@ import { databaseFromUrl, embeddedDatabase, secret } from '../supervisor/postgre
 import { programRoot } from '../supervisor/program.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { deviceAlias } from '../trust/alias.ts'
-import type { Args } from './args.ts'
+import { type Args, whole } from './args.ts'
 import { isInitialised, prepareHome } from './home.ts'
 import { initHome } from './init.ts'
 import { loadPasskey } from './passkey.ts'
@@ -35,7 +35,8 @@ type Register = { people: number; devices: Device[] }
 export async function run(args: Args): Promise<number> {
   const { home } = args
   buildWeb(say)
-  const isNew = await makeHome(home)
+  const isNew = await makeHome(home, whole(args, 'app-port', 0, 65_535) ?? APP_PORT)
+  delete args.values['app-port'] // it is in the genesis now
   const office = await startOffice(home)
   try {
     const { apnsUrl, apnsCa, invitations } = await office.ask<Opened>({ t: 'open' })
@@ -52,7 +53,7 @@ type Urls = Supervisor['urls']
 type Opened = { apnsUrl: string; apnsCa: string; invitations: Record<string, number> }
 
 /** True where the office has still to be furnished. A demo that was cut off while it was made is made again. Throws CONFLICT for anybody else's home. */
-async function makeHome(home: string): Promise<boolean> {
+async function makeHome(home: string, wantedPort: number): Promise<boolean> {
   if (existsSync(registerOf(home))) return false
   if (existsSync(passkeyOf(home))) rmSync(home, { recursive: true })
   else if (isInitialised(home))
@@ -61,7 +62,7 @@ async function makeHome(home: string): Promise<boolean> {
     })
   say('Making the demo office, once …')
   mkdirSync(folderOf(prepareHome(home)), { recursive: true })
-  const appPort = await pickPort('127.0.0.1', APP_PORT)
+  const appPort = await pickPort('127.0.0.1', wantedPort)
   await initHome({ home, owner: OWNER, software: { [OWNER]: passkeyOf(home) }, appPort, name: 'demo-office' })
   return true
 }

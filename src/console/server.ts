@@ -8,6 +8,7 @@ import { BulkheadError } from '../base/errors.ts'
 import type { Desk } from './desk.ts'
 import { deviceRoutes } from './devices/routes.ts'
 import { errorResponder } from './errors.ts'
+import { logGenesis } from './genesis.ts'
 import { groupRoutes } from './groups/routes.ts'
 import { invitationRoutes } from './invitations/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
@@ -68,13 +69,13 @@ export async function startConsole(desk: Desk, listen: { http: Listen; socket: s
   chmodSync(listen.socket, 0o660) // the folder around it decides who reaches it
   await listening(http, listen.http)
   const stopping = new AbortController()
-  const swept = sweepUntil(desk, stopping.signal)
+  const work = [sweepUntil(desk, stopping.signal), logGenesis(desk, stopping.signal)]
   const address = http.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : listen.http.port,
     async close() {
       stopping.abort()
-      await Promise.all([closed(http), closed(local), swept])
+      await Promise.all([closed(http), closed(local), ...work])
       await desk.db.destroy()
     },
   }
