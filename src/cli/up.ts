@@ -49,9 +49,11 @@ export async function run(args: Args): Promise<number> {
   )
 }
 
+const SAME_WISH_MS = 1_000
+
 /**
  * Starts an installation, runs `then`, prints the ready line, and waits for SIGTERM, SIGINT or SIGHUP. Returns 0 after an orderly stop.
- * A second signal ends the process at once: the database's keeper and the compartments then end by themselves.
+ * A second signal, later, ends the process at once: the database's keeper and the compartments then end by themselves.
  */
 export async function untilStopped(
   options: StartOptions,
@@ -60,9 +62,12 @@ export async function untilStopped(
 ): Promise<number> {
   const stopping = new AbortController()
   const asked = new Promise<void>(settle => {
+    let since = 0
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
       process.on(signal, () => {
-        if (stopping.signal.aborted) process.exit(1)
+        // A terminal and npm both pass on one Ctrl-C: what comes at once is the same wish.
+        if (stopping.signal.aborted && performance.now() - since > SAME_WISH_MS) process.exit(1)
+        since ||= performance.now()
         stopping.abort()
         settle()
       })
