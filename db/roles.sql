@@ -3,8 +3,9 @@
 
 revoke all on schema public from public;
 revoke all on all functions in schema edge, console from public;
-alter default privileges in schema edge revoke execute on functions from public;
-alter default privileges in schema console revoke execute on functions from public;
+-- Not in one schema: there, default rights can only be added to.
+alter default privileges revoke execute on functions from public;
+do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$;
 
 -- edge: functions only; it cannot list, read or write one table.
 grant usage on schema edge to bulkhead_edge;

@@ -10,6 +10,8 @@ export type HttpOptions = {
   ca?: string | 'any'
   sockets?: number
   client?: { key: string; cert: string }
+  /** The address to call from. */
+  localAddress?: string
 }
 export type Http = { send(url: string, ask?: Ask): Promise<Answer>; close(): void }
 
@@ -17,8 +19,9 @@ const MOST = 32 * 1024 * 1024
 
 /** An HTTP client that keeps its connections, as a device does. Rejects on a broken connection or after `timeout` ms. */
 export function createHttp(options: HttpOptions = {}): Http {
-  const { timeout = 30_000, sockets = 2, ca, client } = options
-  const pool = { keepAlive: true, maxSockets: sockets, timeout }
+  const { timeout = 30_000, sockets = 2, ca, client, localAddress } = options
+  const from = localAddress === undefined ? {} : { localAddress }
+  const pool = { keepAlive: true, maxSockets: sockets, timeout, ...from }
   const trust = ca === 'any' ? { rejectUnauthorized: false } : ca === undefined ? {} : { ca }
   const agent = new Agent(pool)
   const tlsAgent = new TlsAgent({ ...pool, ...trust, ...client })

@@ -118,6 +118,7 @@ create table console.orders (
   body bytea not null,         -- the template; sealed to the edge's delivery key when `secret`
   secret boolean not null default false,
   targets uuid[] not null default '{}',
+  action text not null default '', -- for lists and for what a device's answer means; the edge reads the body
   class text not null check (class in ('read', 'change', 'trust', 'destroy')), -- for lists; the edge works it out itself
   state text not null default 'draft' check (state in ('draft', 'approved', 'cancelled')),
   reason_salt text not null,

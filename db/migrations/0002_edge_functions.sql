@@ -54,7 +54,9 @@ begin
   ), queued as (
     insert into edge.pending (device_id, order_id, command_uuid, expires_at)
       select b.device_id, o.order_id, edge.command_uuid(o.order_id, b.device_id, '', 0), 'infinity'
-      from before b cross join console.orders o where o.kind = 'standing' and o.state = 'approved'
+      from before b cross join console.orders o
+      where o.kind = 'standing' and o.state = 'approved' and o.statement::jsonb ->> 'trigger' = 'enrolment'
+        and (o.statement::jsonb ->> 'expiresAt')::bigint > extract(epoch from now())
     on conflict do nothing returning device_id
   )
   insert into edge.wake (device_id) select distinct device_id from queued on conflict (device_id, channel) do update set due = now(), attempts = 0, gone = false;
@@ -102,8 +104,13 @@ begin
         select d.order_id, d.device_id, d.channel, d.serial, case when d.status = 1 then 'acknowledged' else 'error' end, d.code, d.domain, d.sealed from done d
       on conflict on constraint result_pkey do update set state = excluded.state, code = excluded.code, domain = excluded.domain, at = now(), sealed = excluded.sealed
     ), learnt as (
-      update edge.device v set facts = v.facts || d.facts, facts_at = now(), sealed_answers = coalesce(d.sealed, v.sealed_answers)
-      from done d where v.device_id = d.device_id and d.facts is not null and d.status = 1
+      update edge.device v set
+        facts = v.facts || coalesce(d.facts, '{}'),
+        facts_at = case when d.facts is null then v.facts_at else now() end,
+        sealed_answers = case when d.facts is null then v.sealed_answers else coalesce(d.sealed, v.sealed_answers) end,
+        lost_mode = case o.action when 'EnableLostMode' then true when 'DisableLostMode' then false else v.lost_mode end
+      from done d left join console.orders o on o.order_id = d.order_id and o.action in ('EnableLostMode', 'DisableLostMode')
+      where v.device_id = d.device_id and d.status = 1 and (d.facts is not null or o.action is not null)
     )
     select array_agg(d.order_id order by s.n) into answered
       from unnest(devices) with ordinality as s (device, n) left join done d on d.n = s.n;

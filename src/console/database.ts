@@ -18,6 +18,7 @@ export type Tables = {
     body: Buffer
     secret: boolean
     targets: string[]
+    action: string
     class: OrderClass
     state: Generated<'draft' | 'approved' | 'cancelled'>
     reason_salt: string

@@ -31,6 +31,7 @@ const limits = {
   headersTimeout: 10_000,
   requestTimeout: 60_000,
   keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 5_000,
   requireHostHeader: false,
 }
 
@@ -59,24 +60,36 @@ export function frameHttp(handle: RequestListener, tls?: { key: string | Buffer;
 }
 
 const MOST_BUFFERED = 64 * 1024 * 1024
+const SMALL = 64 * 1024 // never refused for the large ones beside it
 let buffered = 0
 
-/** The whole body. Throws LIMIT above `most`; UNAVAILABLE while all bodies together would hold too much memory. */
+/** The whole body. Throws LIMIT above `most`, UNAVAILABLE while all bodies together would hold too much memory, BAD_REQUEST for one that breaks off. */
 export async function readBody(request: IncomingMessage, response: ServerResponse, most: number): Promise<Buffer> {
-  const claimed = Number(request.headers['content-length'] ?? 0)
-  if (claimed > most) throw new BulkheadError('LIMIT', `At most ${most} bytes are read here.`)
+  const tooLong = () => new BulkheadError('LIMIT', `At most ${most} bytes are read here.`)
+  if (Number(request.headers['content-length'] ?? 0) > most) throw tooLong()
   if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
   const chunks: Buffer[] = []
   let size = 0
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length
-      buffered += chunk.length
-      if (size > most) throw new BulkheadError('LIMIT', `At most ${most} bytes are read here.`)
-      if (buffered > MOST_BUFFERED) throw new BulkheadError('UNAVAILABLE', 'Too many large messages at once.')
-      chunks.push(chunk)
-    }
+    // Events, since an asynchronous iterator costs more than all else that is done to frame a message.
+    await new Promise<void>((resolve, reject) => {
+      request.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        buffered += chunk.length
+        if (size > most) reject(tooLong())
+        else if (buffered > MOST_BUFFERED && size > SMALL)
+          reject(new BulkheadError('UNAVAILABLE', 'Too many large messages at once.'))
+        else chunks.push(chunk)
+      })
+      request.on('end', resolve)
+      request.on('error', reject)
+    })
+  } catch (cause) {
+    request.resume() // the rest is read and dropped: a connection that is closed over it would lose the answer
+    if (cause instanceof BulkheadError) throw cause
+    throw new BulkheadError('BAD_REQUEST', 'The message breaks off.', { cause })
   } finally {
+    request.removeAllListeners('data')
     buffered -= size
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)

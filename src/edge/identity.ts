@@ -2,12 +2,14 @@ import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto
 import { BulkheadError } from '../base/errors.ts'
 import type { SignerFound } from '../intake/api.ts'
 import type { Trusted } from '../trust/roster.ts'
+import { sha256Hex } from '../trust/statement.ts'
 import { type Voucher, verifyVoucher } from '../trust/voucher.ts'
-import type { EdgeStore } from './store.ts'
+import type { EdgeStore, FoundVoucher } from './store.ts'
 
 // Who a device is: the voucher of the certificate it proved, signed by the vault, checked here. Nothing about it comes from another table.
 
-export type Identity = { voucher: Voucher; key: KeyObject; current: boolean; used: boolean }
+/** `proof`: SHA-256 of the row it was read from, so that only a row that changed is verified again. */
+export type Identity = { voucher: Voucher; key: KeyObject; proof: string; current: boolean; used: boolean }
 type Known = { at: number; identities: Map<string, Identity> }
 
 const FRESH_SECONDS = 60 // how long a revocation made elsewhere may go unseen
@@ -21,19 +23,22 @@ export function createIdentities(
 ) {
   const paths = new Map<string, Known>()
 
+  function verified(row: FoundVoucher, path: string): Identity {
+    const proof = sha256Hex(`${row.signature}\n${row.voucher}`)
+    const before = paths.get(path)?.identities.get(row.certificate)
+    if (before?.proof === proof) return before
+    const voucher = verifyVoucher(row.voucher, row.signature, row.certificate, trusted)
+    if (voucher.path !== path) throw new BulkheadError('UNPROVEN', 'A voucher for other URLs.')
+    return { voucher, key: publicKey(voucher.publicKey), proof, current: true, used: before?.used ?? false }
+  }
+
   async function load(path: string): Promise<Known> {
     const found = await store.findVouchers(path)
     const identities = new Map<string, Identity>()
     for (const row of found) {
       if (row.state !== 'valid') continue
       try {
-        const voucher = verifyVoucher(row.voucher, row.signature, row.certificate, trusted)
-        if (voucher.path !== path) throw new BulkheadError('UNPROVEN', 'A voucher for other URLs.')
-        const before = paths.get(path)?.identities.get(row.certificate)
-        identities.set(
-          row.certificate,
-          before ?? { voucher, key: publicKey(voucher.publicKey), current: true, used: false },
-        )
+        identities.set(row.certificate, verified(row, path))
       } catch {
         trace('voucher-unproven') // a row that somebody changed: as good as none
       }

@@ -122,7 +122,6 @@ function sendError(response: ServerResponse, error: unknown, path: string | unde
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(text)),
     ...(status === 503 ? { 'Retry-After': '30' } : {}),
-    ...(status === 413 ? { Connection: 'close' } : {}),
   })
   response.end(text)
 }

@@ -113,9 +113,17 @@ export function passCommand(verified: VerifiedOrder, delivery: Delivery): Passed
   if (verified.targets !== 'all' && !verified.targets.has(voucher.device))
     throw refuse('The device is not among the targets.')
   if ((delivery.channel === '') !== (verified.channel === 'device')) throw refuse('The order is for another channel.')
+  if (!isSerialOf(order, delivery.serial, now)) throw refuse('The order was not approved to be repeated.')
   if ((TIERS[voucher.tier] & verified.rights) !== verified.rights)
     throw refuse("The enrolment's rights do not allow this command.")
   return pass(Buffer.from(fill(verified, delivery)), XML)
+}
+
+const DAY = 86_400 // seconds
+
+/** A delivery's number comes from a table: only a daily order has more than one, and each on its day. */
+function isSerialOf(order: Order | StandingOrder, serial: number, now: number): boolean {
+  return serial === 0 || ('trigger' in order && order.trigger === 'daily' && serial === Math.floor(now / DAY))
 }
 
 function fill(verified: VerifiedOrder, { voucher, channel, serial, fills }: Delivery): string {

@@ -21,6 +21,8 @@ type Waiting = { frame: Buffer; resolve(value: unknown): void; reject(error: unk
 
 const MAX_FRAME = 24 * 1024 * 1024
 const MAX_WAITING = 5_000
+const MAX_BYTES = 64 * 1024 * 1024
+const SMALL = 64 * 1024 // never refused for the large ones that wait before it
 const TIMEOUT = 5_000
 
 /** The asker's side. Only what was under way in an intake that died fails; what had not been sent waits for the next one. */
@@ -29,6 +31,7 @@ export function createIntakeClient(): Intake {
   const unsent = new Map<number, Waiting>()
   let next = 1
   let asked = 0
+  let bytesWaiting = 0
   let current: { socket: Socket; send(id: number, frame: Buffer): void } | undefined
 
   function settle(frame: Frame, from: Socket) {
@@ -97,18 +100,22 @@ export function createIntakeClient(): Intake {
       return asked
     },
     ask(method, params, bytes) {
-      if (sent.size + unsent.size >= MAX_WAITING)
+      const full = bytes.length > SMALL && bytesWaiting + bytes.length > MAX_BYTES
+      if (full || sent.size + unsent.size >= MAX_WAITING)
         return Promise.reject(new BulkheadError('UNAVAILABLE', 'Too many messages wait to be read.'))
       const id = next++
       asked++
       const frame = encodeFrame({ id, method, params }, bytes)
-      return new Promise((resolve, reject) => {
+      bytesWaiting += frame.length
+      return new Promise<IntakeMethods[typeof method]['answer']>((resolve, reject) => {
         const timer = setTimeout(() => fail(id), TIMEOUT)
         const waiting: Waiting = { frame, resolve: resolve as (value: unknown) => void, reject, timer }
         if (current) {
           sent.set(id, waiting)
           current.send(id, frame)
         } else unsent.set(id, waiting)
+      }).finally(() => {
+        bytesWaiting -= frame.length
       })
     },
   }

@@ -88,11 +88,22 @@ export async function bootstrap(admin: DatabaseConfig, database: string, passwor
         `create database ${client.escapeIdentifier(database)} owner ${migratorRole} template template0`,
       )
       await client.query(`revoke ${migratorRole} from current_user`)
-    } else
+    } else {
       await client.query(`grant create, connect on database ${client.escapeIdentifier(database)} to ${migratorRole}`)
+      // As roles.sql does where the migrator is the owner: nobody makes objects of their own, not even for a session.
+      await client.query(`revoke temporary on database ${client.escapeIdentifier(database)} from public`)
+    }
+    for (const role of Object.keys(passwords)) await forgetSettings(client, role, database)
   } finally {
     await client.end()
   }
+}
+
+/** A role may change its own settings for ever: what a captured compartment left behind ends with the next start. */
+async function forgetSettings(client: pg.Client, role: string, database: string) {
+  const name = client.escapeIdentifier(role)
+  await client.query(`alter role ${name} reset all`)
+  await client.query(`alter role ${name} in database ${client.escapeIdentifier(database)} reset all`)
 }
 
 async function ensureRole(client: pg.Client, role: string, password: string) {

@@ -29,7 +29,8 @@ export type VaultKeys = {
 }
 
 const DAY = 86_400_000
-const YEAR = 365 * DAY
+/** RA and profile certificates live as long as the CA: they are pinned to one installation and replaced with it. */
+const LIFE = 10 * 365 * DAY
 export const SECRET = 0o600
 
 type Generate = { name: string; now: number; random: (size: number) => Buffer }
@@ -39,16 +40,14 @@ export function generateVaultKeys(dir: string, options: Generate): { voucher: st
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const ca = makeIdentity(options, undefined, {
     commonName: `${options.name} device CA`,
-    years: 10,
     isCa: true,
     keyUsage: ['keyCertSign', 'cRLSign'],
   })
   const ra = makeIdentity(options, ca, {
     commonName: `${options.name} enrolment`,
-    years: 2,
     keyUsage: ['digitalSignature', 'keyEncipherment'],
   })
-  const profile = makeIdentity(options, ca, { commonName: options.name, years: 2, keyUsage: ['digitalSignature'] })
+  const profile = makeIdentity(options, ca, { commonName: options.name, keyUsage: ['digitalSignature'] })
   const voucher = generateKeyPairSync('ed25519').privateKey
   const seal = generateKeyPairSync('x25519').privateKey
   for (const [name, identity] of Object.entries({ ca, ra, profile })) {
@@ -64,7 +63,6 @@ export function generateVaultKeys(dir: string, options: Generate): { voucher: st
 
 type Wanted = {
   commonName: string
-  years: number
   isCa?: boolean
   keyUsage: CertificateFields['keyUsage']
 }
@@ -78,7 +76,7 @@ function makeIdentity(options: Generate, issuer: Identity | undefined, wanted: W
       issuer: issuer?.certificate.subject ?? subject,
       subject,
       notBefore: new Date(options.now - DAY),
-      notAfter: new Date(options.now + wanted.years * YEAR),
+      notAfter: new Date(options.now + LIFE),
       spki: spkiOf(key),
       isCa: wanted.isCa ?? false,
       keyUsage: wanted.keyUsage,

@@ -6,11 +6,12 @@ import {
   createPublicKey,
   diffieHellman,
   generateKeyPairSync,
+  hkdfSync,
   type KeyObject,
 } from 'node:crypto'
 import { BulkheadError } from '../base/errors.ts'
 
-/** HPKE (RFC 9180), base mode, single shot: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. Proved with the RFC's vectors. */
+/** HPKE (RFC 9180), base mode, single shot: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. Proved against another implementation. */
 const KEM_ID = 0x0020
 const KDF_ID = 0x0001
 const AEAD_ID = 0x0002
@@ -23,18 +24,23 @@ const u16 = (value: number) => Buffer.from([value >> 8, value & 255])
 const kemSuite = Buffer.concat([Buffer.from('KEM'), u16(KEM_ID)])
 const suite = Buffer.concat([Buffer.from('HPKE'), u16(KEM_ID), u16(KDF_ID), u16(AEAD_ID)])
 const empty = Buffer.alloc(0)
-const hmac = (key: Uint8Array, data: Uint8Array) => createHmac('sha256', key).update(data).digest()
+const labeled = (id: Buffer, label: string, data: Uint8Array) =>
+  Buffer.concat([Buffer.from('HPKE-v1'), id, Buffer.from(label), data])
 
-const labeledExtract = (id: Buffer, salt: Uint8Array, label: string, ikm: Uint8Array) =>
-  hmac(
-    salt.length === 0 ? Buffer.alloc(32) : salt,
-    Buffer.concat([Buffer.from('HPKE-v1'), id, Buffer.from(label), ikm]),
-  )
+type Extract = { id: Buffer; salt: Uint8Array; label: string; ikm: Uint8Array }
 
-function labeledExpand(id: Buffer, prk: Uint8Array, label: string, info: Uint8Array, length: number): Buffer {
-  const labeled = Buffer.concat([u16(length), Buffer.from('HPKE-v1'), id, Buffer.from(label), info])
-  return hmac(prk, Buffer.concat([labeled, Buffer.from([1])])).subarray(0, length) // every length here is at most one block
+/** LabeledExtract and LabeledExpand (RFC 9180, 4) in one step, which is HKDF. */
+function derive({ id, salt, label, ikm }: Extract, name: string, info: Uint8Array, length: number): Buffer {
+  const expanded = Buffer.concat([u16(length), labeled(id, name, info)])
+  return Buffer.from(hkdfSync('sha256', labeled(id, label, ikm), salt, expanded, length))
 }
+
+const hashOf = (label: string, data: Uint8Array) =>
+  createHmac('sha256', Buffer.alloc(32))
+    .update(labeled(suite, label, data))
+    .digest()
+const noPsk = hashOf('psk_id_hash', empty)
+const noInfo = hashOf('info_hash', empty)
 
 const spkiPrefix = Buffer.from('302a300506032b656e032100', 'hex')
 const pkcs8Prefix = Buffer.from('302e020100300506032b656e04220420', 'hex')
@@ -54,40 +60,31 @@ export function x25519Public(raw: Uint8Array): KeyObject {
 }
 export const x25519Private = (raw: Uint8Array): KeyObject =>
   createPrivateKey({ key: Buffer.concat([pkcs8Prefix, raw]), format: 'der', type: 'pkcs8' })
-export const rawPublic = (key: KeyObject): Buffer =>
-  createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)
-const rawOf = (publicKey: KeyObject) => publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)
+export const rawPublic = (key: KeyObject): Buffer => rawOf(createPublicKey(key))
+const rawOf = (publicKey: KeyObject) => publicKey.export({ format: 'raw-public' })
 
 function schedule(dh: Buffer, enc: Uint8Array, recipient: Uint8Array, info: Uint8Array) {
-  const secret = labeledExpand(
-    kemSuite,
-    labeledExtract(kemSuite, empty, 'eae_prk', dh),
-    'shared_secret',
-    Buffer.concat([enc, recipient]),
-    32,
-  )
+  const shared = { id: kemSuite, salt: empty, label: 'eae_prk', ikm: dh }
+  const salt = derive(shared, 'shared_secret', Buffer.concat([enc, recipient]), 32)
   const context = Buffer.concat([
     Buffer.from([0]), // mode_base
-    labeledExtract(suite, empty, 'psk_id_hash', empty),
-    labeledExtract(suite, empty, 'info_hash', info),
+    noPsk,
+    info.length === 0 ? noInfo : hashOf('info_hash', info),
   ])
-  const prk = labeledExtract(suite, secret, 'secret', empty)
-  return {
-    key: labeledExpand(suite, prk, 'key', context, KEY),
-    nonce: labeledExpand(suite, prk, 'base_nonce', context, NONCE),
-  }
+  const secret = { id: suite, salt, label: 'secret', ikm: empty }
+  return { key: derive(secret, 'key', context, KEY), nonce: derive(secret, 'base_nonce', context, NONCE) }
 }
 
-/** enc (32 bytes) ‖ ciphertext ‖ tag. `recipient`: 32 raw bytes. `ephemeral` is for test vectors only. */
+/** enc (32 bytes) ‖ ciphertext ‖ tag. `recipient`: 32 raw bytes. */
 export function hpkeSeal(
   recipient: Uint8Array,
   plaintext: Uint8Array,
   aad: Uint8Array,
   info: Uint8Array = empty,
-  ephemeral: KeyObject = generateKeyPairSync('x25519').privateKey,
 ): Buffer {
-  const enc = rawPublic(ephemeral)
-  const dh = diffieHellman({ privateKey: ephemeral, publicKey: x25519Public(recipient) })
+  const ephemeral = generateKeyPairSync('x25519')
+  const enc = rawOf(ephemeral.publicKey)
+  const dh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: x25519Public(recipient) })
   const { key, nonce } = schedule(dh, enc, recipient, info)
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
   cipher.setAAD(aad)

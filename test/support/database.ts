@@ -31,6 +31,7 @@ export async function testDatabase(): Promise<TestDatabase> {
   const host = await server
   const database = `test_${process.pid}_${made++}`
   await run(host, 'postgres', `create database ${database} template ${TEMPLATE}`)
+  await run(host, 'postgres', `revoke temporary on database ${database} from public`) // a template's own rights are not copied
   const pools: Pool[] = []
   const config = (role: TestRole) => ({ host, port: PORT, user: userOf(role), password: '', database, ssl: false })
   return {

@@ -6,9 +6,12 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Pool } from 'pg'
+import type { Device } from '../../simulator/device.ts'
+import { consoleClient } from '../../src/cli/client.ts'
 import { readHomeConfig } from '../../src/cli/home.ts'
 import { bootstrapRole, embeddedDatabase, secret } from '../../src/supervisor/postgres.ts'
 import { isOurs, processes } from '../../src/supervisor/strays.ts'
+import { uuidText } from '../../src/trust/token.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 export const bulkhead = join(root, 'bin/bulkhead')
@@ -55,6 +58,8 @@ export async function startInstallation(options: { up?: string[] } = {}) {
     get tlsUrl() {
       return `https://127.0.0.1:${readHomeConfig(home).ports.edgeTls}`
     },
+    /** The console as the command line asks it, without the half second that a process takes. */
+    console: consoleClient(home),
     /** What `up` wrote to stderr. */
     said: () => running.said(),
     invite({ tier = 'private', uses = 1, unsigned, identityDays, group, expires }: Invite = {}) {
@@ -97,6 +102,18 @@ export async function startInstallation(options: { up?: string[] } = {}) {
     /** Process ids of this home by entry file: `edge`, `vault`, `intake` (two) … */
     pids: (name: string): number[] =>
       [...processes()].filter(({ argv }) => isOurs(argv, home, [`bin/${name}.ts`])).map(({ pid }) => pid),
+    /** Ends one compartment, so that it forgets what it kept in memory, and waits until another serves in its place. */
+    async renew(name: 'edge' | 'vault' | 'console') {
+      const [before] = this.pids(name)
+      const ready = async () => {
+        if (name === 'edge') return (await fetch(running.urls.edge)).status === 404
+        // The path of the API that needs the compartment.
+        await consoleClient(home).get(name === 'vault' ? '/api/push' : '/api/groups')
+        return true
+      }
+      process.kill(before!, 'SIGKILL')
+      await until(async () => !this.pids(name).includes(before!) && (await ready().catch(() => false)))
+    },
     async stopUp(signal: NodeJS.Signals = 'SIGTERM') {
       await admin?.end()
       admin = undefined
@@ -110,6 +127,21 @@ export async function startInstallation(options: { up?: string[] } = {}) {
       rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** The id of a device that was the first to use its profile: its URLs name it. */
+export function idOf({ state }: Device): string {
+  const token = new URL(state.enrolment?.serverUrl ?? '').pathname.split('/')[2]!
+  return uuidText(Buffer.from(token, 'base64url').subarray(0, 16))
+}
+
+/** Waits for a condition; what it gave. The limit is a guard, not a measure. */
+export async function until<T>(what: () => T | Promise<T>, seconds = 30): Promise<NonNullable<Awaited<T>>> {
+  for (const late = Date.now() + seconds * 1000; Date.now() < late; await sleep(30)) {
+    const value = await what()
+    if (value) return value
+  }
+  throw new Error('It did not happen in time.')
 }
 
 export async function cli(line: string[]): Promise<string> {

@@ -85,8 +85,12 @@ export function scepRequest(certsOnly: Buffer, fields: ScepFields): ScepRequest 
   return { bytes, request, open: answer => decodeCertRep(answer, reader) }
 }
 
-export function certificationRequest(key: KeyObject, challenge: string | undefined): Buffer {
+export function certificationRequest(
+  key: KeyObject,
+  challenge: string | undefined,
+  subject = encodeName({ CN: 'Bulkhead device' }),
+): Buffer {
   const password = challenge === undefined ? {} : { challengePassword: challenge }
-  const fields = { subject: encodeName({ CN: 'Bulkhead device' }), spki: spkiOf(key), ...password }
+  const fields = { subject, spki: spkiOf(key), ...password }
   return encodeRequest(fields, bytes => sign('sha256', bytes, key))
 }

@@ -17,21 +17,20 @@ export function takeFromLink(): void {
   const [alias, credentialId, key = ''] = location.hash.slice(IN_LINK.length).split('.')
   history.replaceState(null, '', location.pathname + location.search)
   const privateKey = key.replaceAll('-', '+').replaceAll('_', '/')
-  keepSoftwarePasskey(JSON.stringify({ alias, credentialId, privateKey }))
+  if (alias && credentialId) keep({ alias, credentialId, privateKey })
 }
 
-/** Throws Refusal where the text is no software passkey. */
-export function keepSoftwarePasskey(text: string): SoftwarePasskey {
+/** Takes the passkey of a file. Throws Refusal where it is none, or nobody's here. */
+export function chooseSoftwarePasskey(text: string, { members }: Installation): void {
   const passkey = parse(text)
-  if (!passkey)
-    throw new Refusal(
-      'MALFORMED',
-      'This file is no software passkey.',
-      'Choose the file that bulkhead init or bulkhead passkey create made.',
-    )
-  sessionStorage.setItem(KEPT, JSON.stringify(passkey))
-  return passkey
+  const remedy = 'Choose the file that bulkhead init made for a member.'
+  if (!passkey) throw new Refusal('MALFORMED', 'This file is no software passkey.', remedy)
+  if (!members.some(({ credentialIds }) => credentialIds.includes(passkey.credentialId)))
+    throw new Refusal('REFUSED', 'The passkey in this file is of no member of this installation.', remedy)
+  keep(passkey)
 }
+
+const keep = (passkey: SoftwarePasskey) => sessionStorage.setItem(KEPT, JSON.stringify(passkey))
 
 function parse(text: string): SoftwarePasskey | undefined {
   try {

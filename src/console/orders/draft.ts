@@ -93,6 +93,7 @@ async function store(desk: Desk, kind: 'order' | 'standing', caller: string, dra
     body: built.secret ? sealed(delivery, 'bulkhead-body/v1', built.template) : built.template,
     secret: built.secret,
     targets: devices,
+    action: asked.action,
     class: built.class,
     reason_salt: salt,
     reason: sealed(seal, 'bulkhead-reason/v1', Buffer.from(asked.reason)),

@@ -24,12 +24,23 @@ export async function connect(proof: Proof, context: Context): Promise<Passed | 
   const channel = channelOf(found.message.user, voucher.device, context)
   if (found.message.status === 'Idle') await queueRenewal(identity, context)
   let next = await context.store.connect(answerOf(found.message, voucher, channel))
+  if (wasAnswered(next, found.message, voucher, channel)) {
+    context.trace('queue-unproven', { device: voucher.device, order: next.order! })
+    await context.store.fail(voucher.device, channel, next.order, 'refused')
+    next = await context.store.connect(idle(voucher, channel))
+  }
   for (let refused = 0; next.order !== null && refused < MOST_REFUSED; refused++) {
     const reply = await deliver(next, identity, channel, context)
     if (reply) return reply
     next = await context.store.connect(idle(voucher, channel))
   }
   return null
+}
+
+/** The queue offers what was answered a moment ago: somebody changed its row, and it would be done again and again. */
+function wasAnswered(next: NextCommand, { status, command }: ConnectMessage, voucher: Voucher, channel: string) {
+  if (next.order === null || command === null || status === 'Idle' || status === 'NotNow') return false
+  return command === commandUuid(next.order, voucher.device, channel, next.serial)
 }
 
 function answerOf(message: ConnectMessage, voucher: Voucher, channel: string) {

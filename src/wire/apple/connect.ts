@@ -70,8 +70,9 @@ function errorOf(chain: PlistValue | undefined): Connect['error'] {
   const first = Array.isArray(chain) ? chain[0] : undefined
   if (!isDict(first)) return undefined
   const code = own(first, 'ErrorCode')
+  // A number beyond 32 bits is none of Apple's, and has no column: it stays in `personal` with the rest of the chain.
   return {
-    ...optional('code', typeof code === 'number' && Number.isSafeInteger(code) ? code : undefined),
+    ...optional('code', typeof code === 'number' && (code | 0) === code ? code : undefined),
     ...optional('domain', matching(first, 'ErrorDomain', DOMAIN)),
   }
 }

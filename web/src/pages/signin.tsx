@@ -1,12 +1,12 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { FileTrigger } from 'react-aria-components'
-import { short } from '../installation.ts'
+import { type Installation, short } from '../installation.ts'
 import { Act } from '../parts/fields.tsx'
 import { Failure, Loading, Page } from '../parts/page.tsx'
 import { findInstallation, signIn } from '../session.ts'
 import { Mark } from '../shell.tsx'
-import { keepSoftwarePasskey, softwarePasskey } from '../softwarepasskey.ts'
+import { chooseSoftwarePasskey, softwarePasskey } from '../softwarepasskey.ts'
 import { isInventoryWanted } from './setup.tsx'
 import { StoppedPage } from './stopped.tsx'
 
@@ -37,7 +37,7 @@ export function SignInPage() {
           {software ? `Sign in as ${software.alias}` : 'Sign in with your passkey'}
         </Act>
         {found.data.softwarePasskeys && (
-          <SoftwarePasskeyChoice inUse={software !== undefined} onChosen={() => enter.mutate(found.data)} />
+          <SoftwarePasskeyChoice installation={found.data} onChosen={() => enter.mutate(found.data)} />
         )}
         <p className="note">
           This browser knows the installation by its genesis, <span className="mono">{short(genesisDigest)}</span>, and
@@ -49,9 +49,10 @@ export function SignInPage() {
 }
 
 /** Only where the roster allows keys in files: installations for trying out. */
-function SoftwarePasskeyChoice({ inUse, onChosen }: { inUse: boolean; onChosen: () => void }) {
+function SoftwarePasskeyChoice({ installation, onChosen }: { installation: Installation; onChosen: () => void }) {
+  const inUse = softwarePasskey(installation) !== undefined
   const choose = useMutation({
-    mutationFn: async (file: File) => keepSoftwarePasskey(await file.text()),
+    mutationFn: async (file: File) => chooseSoftwarePasskey(await file.text(), installation),
     onSuccess: onChosen,
   })
   return (

@@ -1,0 +1,482 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import type { Device } from '../../simulator/device.ts'
+import { createFleet, inParallel } from '../../simulator/fleet.ts'
+import type { Draft, Order } from '../../src/console/api.ts'
+import { canonical } from '../../src/trust/canonical.ts'
+import { targetsDigest } from '../../src/trust/order.ts'
+import { commandUuid } from '../../src/trust/token.ts'
+import type { Voucher } from '../../src/trust/voucher.ts'
+import { type Installation, idOf, startInstallation, until } from '../support/installation.ts'
+import { createOperator, type Operator } from '../support/operator.ts'
+import { type Change, changesOf, columnsOf, type Pair, rowOf, tamper } from '../support/tamper.ts'
+
+// Somebody owns the database. Whatever they do to its rows, no device gets a command that was not approved for it, and those that were
+// left alone get theirs. Each case has two devices of its own, and an order for each: a lock with a message for the first, a question
+// for the second. First everything is set up, then everything is changed, then the processes forget what they knew, then all devices come.
+
+let installation: Installation
+let owner: Operator
+const query = (text: string, values: unknown[] = []) => installation.database.query(text, values)
+
+type Side = { device: Device; id: string; order: string; wanted: string }
+type Case = { name: string; table: string; mine: Side; other: Side; changed: boolean; error?: Error }
+
+/** Tables that are about a device's work, and how the rows of a case are found in them. */
+const tables: Record<string, { key: string; of: (side: Side) => string }> = {
+  'edge.device': { key: 'device_id', of: ({ id }) => id },
+  'vault.certificate': { key: 'device_id', of: ({ id }) => id },
+  'edge.pending': { key: 'order_id', of: ({ order }) => order },
+  'console.orders': { key: 'order_id', of: ({ order }) => order },
+  'console.approval': { key: 'order_id', of: ({ order }) => order },
+}
+/** Tables below, with tests of their own; and those of which nothing is ever sent to a device. */
+const elsewhere = ['console.invitation', 'console.group_version', 'vault.bootstrap_token']
+const harmless = ['edge.user_channel', 'edge.result', 'edge.history', 'edge.wake', 'console.session', 'watch.trace']
+
+/** Attacks with a plan, beyond one column at a time. */
+const plans: Record<string, (mine: Side, other: Side) => Promise<unknown>> = {
+  'the order is given the other device as a target, in its row and in its statement, and work for it is queued': async (
+    mine,
+    other,
+  ) => {
+    const row = await rowOf(installation.database, 'console.orders', 'order_id', mine.order)
+    const targets = [mine.id, other.id]
+    const statement = JSON.parse(String(row.statement)) as { targets: object }
+    statement.targets = { digest: targetsDigest(targets), count: 2 }
+    await query('update console.orders set targets = $2, statement = $3 where order_id = $1', [
+      mine.order,
+      targets,
+      canonical(statement as never),
+    ])
+    await queue(mine.order, other.id)
+  },
+  'the order is given the other device as a target in its row alone': async (mine, other) => {
+    await query('update console.orders set targets = $2 where order_id = $1', [mine.order, [mine.id, other.id]])
+    await queue(mine.order, other.id)
+  },
+  'work of an order is queued for a device that it is not for': (mine, other) => queue(mine.order, other.id),
+  'the vouchers of the two devices are swapped whole': (mine, other) => swapVouchers(mine, other),
+  'the work moves to the other device, and the vouchers are swapped': async (mine, other) => {
+    await swapVouchers(mine, other)
+    await query('update edge.pending set device_id = $2 where order_id = $1', [mine.order, other.id])
+  },
+  'a voucher is rewritten to say that the other device is this one': async (mine, other) => {
+    const rows = await Promise.all(
+      [mine, other].map(({ id }) => rowOf(installation.database, 'vault.certificate', 'device_id', id)),
+    )
+    const [one, another] = rows.map(row => JSON.parse(String(row.voucher)) as Voucher)
+    await query('update vault.certificate set voucher = $2, device_id = $3 where device_id = $1', [
+      other.id,
+      canonical({ ...another!, device: mine.id, path: another!.path, groups: one!.groups }),
+      mine.id,
+    ])
+  },
+  'an order to erase is made from the approval of another': async (mine, other) => {
+    const row = await rowOf(installation.database, 'console.orders', 'order_id', other.order)
+    const forged = { ...(JSON.parse(String(row.statement)) as object), id: randomUUID(), action: 'EraseDevice' } as {
+      id: string
+    }
+    const body = eraseBody()
+    await query(
+      `insert into console.orders (order_id, statement, body, targets, class, state, reason_salt, reason, created_by)
+       values ($1, $2, $3, $4, 'read', 'approved', '', '', 'local')`,
+      [forged.id, canonical(forged as never), body, [mine.id]],
+    )
+    await query(
+      'insert into console.approval select $1, member_id, approval, at from console.approval where order_id = $2',
+      [forged.id, mine.order],
+    )
+    await queue(forged.id, mine.id)
+  },
+  'the body becomes an order to erase': mine =>
+    query("update console.orders set body = $2, class = 'read' where order_id = $1", [mine.order, eraseBody()]),
+  'a standing order is made of it, for every device': async (mine, other) => {
+    await query("update console.orders set kind = 'standing' where order_id = $1", [mine.order])
+    await queue(mine.order, other.id)
+  },
+  'a draft that nobody approved is marked as approved': async (mine, other) => {
+    const { order } = await owner.draft({
+      action: 'DeviceLock',
+      set: ['Message=nobody approved this'],
+      devices: [mine.id, other.id],
+    })
+    await query("update console.orders set state = 'approved', approved_at = now() where order_id = $1", [order])
+    for (const { id } of [mine, other]) await queue(order, id)
+  },
+  'the order is filed under the id of another one that was approved for the other device': async (mine, other) => {
+    const row = await rowOf(installation.database, 'console.orders', 'order_id', mine.order)
+    await query('update console.orders set statement = $2, body = $3, targets = $4 where order_id = $1', [
+      other.order,
+      row.statement,
+      Buffer.from(String(row.body).slice(2), 'hex'),
+      [mine.id, other.id],
+    ])
+  },
+  'the work is queued again, so that it is done twice': async mine => {
+    await query(
+      `insert into edge.pending (device_id, order_id, serial, command_uuid, expires_at) values ($1, $2, 1, gen_random_uuid(), 'infinity')`,
+      [mine.id, mine.order],
+    )
+  },
+}
+
+const queue = (order: string, device: string) =>
+  query(
+    `insert into edge.pending (device_id, order_id, command_uuid, expires_at)
+     values ($1, $2, edge.command_uuid($2, $1, '', 0), 'infinity')`,
+    [device, order],
+  )
+const swapVouchers = (mine: Side, other: Side) =>
+  query(
+    `update vault.certificate c set voucher = o.voucher, signature = o.signature from vault.certificate o
+     where c.device_id = any ($1) and o.device_id = any ($1) and o.device_id <> c.device_id`,
+    [[mine.id, other.id]],
+  )
+const eraseBody = () =>
+  Buffer.from(
+    '<?xml version="1.0" encoding="UTF-8"?><plist version="1.0"><dict><key>Command</key><dict><key>RequestType</key><string>EraseDevice</string></dict><key>CommandUUID</key><string>{{command-uuid}}</string></dict></plist>',
+  )
+
+const cases: Case[] = []
+const untouched: Side[] = []
+const UNTOUCHED = 4
+
+before(async () => {
+  installation = await startInstallation()
+  owner = createOperator(installation)
+  const plan = await planned()
+  const sides = await enrolledSides(2 * plan.length + UNTOUCHED)
+  untouched.push(...sides.splice(0, UNTOUCHED))
+  for (const [at, { name, table }] of plan.entries())
+    cases.push({ name, table, mine: sides[2 * at]!, other: sides[2 * at + 1]!, changed: false })
+  await inParallel(plan, 8, async ({ change, attack }, at) => {
+    const { mine, other, table } = cases[at]!
+    if (attack) await attack(mine, other)
+    cases[at]!.changed = attack ? true : await changeRows(table, mine, other, change!)
+  })
+  await Promise.all([installation.renew('edge'), installation.renew('vault')])
+  await inParallel([...untouched, ...sides], 16, async ({ device }) => {
+    if (!device.state.enrolment) return
+    await device.connect().catch(error => {
+      const found = cases.find(({ mine, other }) => mine.device === device || other.device === device)
+      if (!found) throw error
+      found.error = error
+    })
+  })
+})
+after(async () => {
+  for (const { device } of [...untouched, ...cases.flatMap(({ mine, other }) => [mine, other])]) device.close()
+  await installation?.stop()
+})
+
+type Planned = { name: string; table: string; change?: Change; attack?: (typeof plans)[string] }
+
+/** Every change to every table, read off two rows of each as they are now. */
+async function planned(): Promise<Planned[]> {
+  const sample = await enrolledSides(2)
+  const found: Planned[] = []
+  for (const [table, { key, of }] of Object.entries(tables)) {
+    const pair = (await Promise.all(sample.map(side => rowOf(installation.database, table, key, of(side))))) as Pair
+    for (const change of await changesOf(installation.database, table, pair))
+      found.push({ name: change.name, table, change })
+  }
+  for (const { device } of sample) device.close()
+  return [...found, ...Object.entries(plans).map(([name, attack]) => ({ name, table: 'plans', attack }))]
+}
+
+/** Devices in pairs, each with an order for it alone that is approved and waits. */
+async function enrolledSides(count: number): Promise<Side[]> {
+  const { profileUrl } = await owner.invite({ uses: count })
+  const fleet = await createFleet({ count, seed: `tampering ${randomUUID()}`, parallel: 16 })
+  await fleet.enrolAll(profileUrl)
+  const sides: Side[] = []
+  await inParallel(fleet.devices, 16, async (device, at) => {
+    const id = idOf(device)
+    const wanted = at % 2 === 0 ? 'DeviceLock' : 'ProfileList'
+    const set = wanted === 'DeviceLock' ? [`Message=for ${id}`, ...(at % 4 === 0 ? ['PIN=123456'] : [])] : [] // a PIN seals the body
+    sides[at] = { device, id, wanted, order: await owner.order({ action: wanted, set, devices: [id] }) }
+  })
+  return sides
+}
+
+async function changeRows(table: string, mine: Side, other: Side, change: Change): Promise<boolean> {
+  const { key, of } = tables[table]!
+  const rows = await Promise.all([mine, other].map(side => rowOf(installation.database, table, key, of(side))))
+  return tamper(installation.database, table, key, rows as Pair, change)
+}
+
+/** All that a device did is what was approved for it, once. */
+function requireOnlyItsOwn({ device, id, order, wanted }: Side, name: string) {
+  for (const { requestType, commandUuid: uuid, keys } of device.executed) {
+    assert.equal(uuid, commandUuid(order, id), name)
+    assert.equal(requestType, wanted, name)
+    if (wanted === 'DeviceLock') assert.equal(keys.Message, `for ${id}`, name)
+  }
+  assert.ok(device.executed.length <= 1, name)
+}
+
+test('every table is known to these tests', async () => {
+  const { rows } = await query(
+    "select table_schema || '.' || table_name as name from information_schema.tables where table_schema in ('edge', 'vault', 'console', 'watch')",
+  )
+  const known = [...Object.keys(tables), ...elsewhere, ...harmless]
+  assert.deepEqual(rows.map(({ name }) => name).sort(), known.sort())
+})
+
+test('a device whose rows were left alone gets its command and no other', () => {
+  for (const side of untouched) {
+    requireOnlyItsOwn(side, 'untouched')
+    assert.equal(side.device.executed.length, 1)
+  }
+})
+
+for (const table of [...Object.keys(tables), 'plans'])
+  describe(table === 'plans' ? 'attacks with a plan' : `rows of ${table}, column by column`, () => {
+    test('no device gets a command that was not approved for it', () => {
+      const tried = cases.filter(one => one.table === table)
+      assert.ok(tried.length > 3)
+      for (const { mine, other, name } of tried) {
+        requireOnlyItsOwn(mine, name)
+        requireOnlyItsOwn(other, name)
+      }
+    })
+
+    test('what goes wrong is refused in words, and is never an error of the server', () => {
+      for (const { name, error, table: where } of cases)
+        if (where === table && error) assert.match(error.message, /was answered with 403/, `${where}: ${name}`)
+    })
+
+    if (table === 'plans') return
+    test('each column was changed in some way', async () => {
+      const changed = new Set(
+        cases.filter(one => one.table === table && one.changed).map(({ name }) => name.split(' ')[0]),
+      )
+      for (const { name, words } of await columnsOf(installation.database, table))
+        if (words.length !== 1) assert.ok(changed.has(name), name) // a column with one possible value has no other
+    })
+  })
+
+test('the refusals of the turnstile and vouchers that do not hold leave traces', async () => {
+  const { rows } = await until(async () => {
+    const found = await query('select code, device_id, order_id from watch.trace')
+    return found.rows.length > 0 && found
+  })
+  const refused = new Set(rows.filter(({ code }) => code === 'turnstile-refused').map(({ order_id }) => order_id))
+  const plan = cases.find(({ name }) => name === 'the body becomes an order to erase')!
+  await until(() => refused.has(plan.mine.order))
+  assert.ok(rows.some(({ code }) => code === 'voucher-unproven'))
+})
+
+test('whoever approves signs nothing that was changed after it was drafted', async () => {
+  const { id } = untouched[0]!
+  const wish = { action: 'DeviceLock', set: ['Message=as drafted'], devices: [id] }
+  const edits: Record<string, (draft: Draft) => Promise<unknown>> = {
+    targets: ({ order }) =>
+      query('update console.orders set targets = targets || $2 where order_id = $1', [order, [untouched[1]!.id]]),
+    body: ({ order }) => query('update console.orders set body = $2 where order_id = $1', [order, eraseBody()]),
+    statement: ({ order }) =>
+      query(
+        `update console.orders set statement = replace(statement, 'DeviceLock', 'EraseDevice') where order_id = $1`,
+        [order],
+      ),
+  }
+  for (const [what, edit] of Object.entries(edits)) {
+    const draft = await owner.draft(wish)
+    await edit(draft)
+    await assert.rejects(installation.approve(draft.order), /UNPROVEN/, what)
+    await assert.rejects(owner.approve(draft), { code: 'UNPROVEN' }, what)
+    assert.equal((await installation.console.get<Order>(`/api/orders/${draft.order}`)).state, 'draft')
+  }
+  await owner.approve(await owner.draft(wish)) // unchanged, it is taken
+})
+
+test('a tier that was raised in the tables gives no right to erase', async () => {
+  const { id, device } = untouched[1]!
+  await query("update edge.device set tier = 'full' where device_id = $1", [id])
+  const erase = () => owner.order({ action: 'EraseDevice', devices: [id] })
+  await assert.rejects(erase, { code: 'RIGHT_MISSING' })
+  await query(`update vault.certificate set voucher = replace(voucher, '"private"', '"full"') where device_id = $1`, [
+    id,
+  ])
+  await assert.rejects(erase, { code: 'REFUSED' })
+  await query(`update vault.certificate set voucher = replace(voucher, '"full"', '"private"') where device_id = $1`, [
+    id,
+  ])
+  await device.connect()
+  requireOnlyItsOwn(untouched[1]!, 'raised')
+})
+
+test("sealed tokens that were moved to another device's row open for nobody", async () => {
+  const { profileUrl } = await owner.invite({ uses: 3, tier: 'full' })
+  const fleet = await createFleet({ count: 3, seed: 'tokens', models: ['iphone', 'iphone', 'mac'] })
+  await fleet.enrolAll(profileUrl)
+  const [one, other, mac] = fleet.devices as [Device, Device, Device]
+  await mac.setBootstrapToken()
+  await query(
+    'update edge.device set unlock_token = (select unlock_token from edge.device where device_id = $2) where device_id = $1',
+    [idOf(one), idOf(other)],
+  )
+  await query('update vault.bootstrap_token set device_id = $2 where device_id = $1', [idOf(mac), idOf(one)])
+  const ids = [idOf(one), idOf(other)]
+  const order = await owner.order({ action: 'ClearPasscode', devices: ids })
+  for (const device of [one, other]) await device.connect()
+  assert.deepEqual([one.executed.length, other.executed.length], [0, 1])
+  const states = (await installation.show(order)).devices.map(({ device, state }) => [device === ids[0], state])
+  assert.deepEqual(
+    new Map(states as [boolean, string][]),
+    new Map([
+      [true, 'error'],
+      [false, 'acknowledged'],
+    ]),
+  )
+  await assert.rejects(one.getBootstrapToken())
+  assert.equal(await mac.getBootstrapToken(), undefined)
+  for (const device of fleet.devices) device.close()
+})
+
+describe('invitations, column by column', () => {
+  type Guest = { device: Device; rights: number | undefined }
+  type Try = { name: string; private: Guest[]; full: Guest[] }
+  const tried: Try[] = []
+  const changed = new Set<string>()
+
+  before(async () => {
+    const sample = (await Promise.all([invitation('private'), invitation('full')])).map(({ row }) => row) as Pair
+    const changes = await changesOf(installation.database, 'console.invitation', sample)
+    const none: Change = { name: 'nothing is changed', column: null, apply: () => undefined }
+    await inParallel([none, ...changes], 4, async change => {
+      const [mine, other] = await Promise.all([invitation('private'), invitation('full')])
+      if (await tamper(installation.database, 'console.invitation', 'invitation_id', [mine.row, other.row], change))
+        changed.add(change.name.split(' ')[0]!)
+      tried.push({ name: change.name, private: await guests(mine.profileUrl), full: await guests(other.profileUrl) })
+    })
+  })
+
+  async function invitation(tier: 'private' | 'full') {
+    const made = await owner.invite({ tier })
+    return { ...made, row: await rowOf(installation.database, 'console.invitation', 'invitation_id', made.invitation) }
+  }
+
+  /** Two devices with one invitation for one. */
+  async function guests(profileUrl: string): Promise<Guest[]> {
+    const { devices } = await createFleet({ count: 2, seed: randomUUID() })
+    return Promise.all(
+      devices.map(async device => {
+        await device.enrol(profileUrl).catch(() => {})
+        device.close()
+        return { device, rights: device.state.enrolment?.rights }
+      }),
+    )
+  }
+  const enrolled = (guests: Guest[]) => guests.flatMap(({ rights }) => rights ?? [])
+
+  test('left alone, each lets one device in, with its own rights', () => {
+    const { private: mine, full } = tried.find(({ name }) => name === 'nothing is changed')!
+    assert.deepEqual([enrolled(mine), enrolled(full)], [[8151], [8191]])
+  })
+
+  test('changed in any way, none lets in more devices than were approved, or with more rights', () => {
+    for (const { name, private: mine, full } of tried) {
+      assert.ok(enrolled(mine).length <= 1 && enrolled(full).length <= 1, name)
+      for (const rights of enrolled(mine)) assert.equal(rights, 8151, name)
+      for (const rights of enrolled(full)) assert.equal(rights, 8191, name)
+    }
+  })
+
+  test('no voucher says anything that its invitation did not', async () => {
+    const { rows } = await query('select v.voucher from vault.certificate v')
+    const unit = owner.trusted.roster.units[0]!.id
+    const all = tried
+      .flatMap(({ private: mine, full }) => [...mine, ...full])
+      .filter(({ device }) => device.state.enrolment)
+    assert.ok(all.length > tried.length)
+    const vouchers = rows.map(({ voucher }) => JSON.parse(voucher) as Voucher)
+    for (const { device, rights } of all) {
+      const voucher = vouchers.find(one => one.path === idOf(device))!
+      assert.deepEqual([voucher.tier, voucher.unit, voucher.groups], [rights === 8191 ? 'full' : 'private', unit, []])
+    }
+  })
+
+  test('each column was changed in some way', async () => {
+    for (const { name } of await columnsOf(installation.database, 'console.invitation'))
+      assert.ok(changed.has(name), name)
+  })
+})
+
+describe('versions of groups, column by column', () => {
+  const changed = new Set<string>()
+  const tried: { name: string; ordered: boolean }[] = []
+  let mine: Side
+  let other: Side
+
+  before(async () => {
+    ;[mine, other] = (await enrolledSides(2)) as [Side, Side]
+    const sample = await groups('sample')
+    const changes = await changesOf(installation.database, 'console.group_version', sample.newest)
+    const none: Change = { name: 'nothing is changed', column: null, apply: () => undefined }
+    await inParallel([none, ...changes, ...rollbacks], 8, async (change, at) => {
+      const { alias, newest } = await groups(`case-${at}`)
+      if (await tamper(installation.database, 'console.group_version', 'ctid', newest, change))
+        changed.add(change.name.split(' ')[0]!)
+      const ordered = await owner.order({ action: 'DeviceLock', set: [`Message=${change.name}`], group: alias }).then(
+        () => true,
+        () => false,
+      )
+      tried.push({ name: change.name, ordered })
+    })
+    for (const { device } of [mine, other]) await device.connect()
+  })
+  after(() => {
+    for (const side of [mine, other]) side?.device.close()
+  })
+
+  /** Changes that bring an older version of the group back: the other device was a member then. */
+  const rollbacks: Change[] = [
+    { name: 'the newest version is deleted', column: null, apply: ([, older]) => [older] },
+    {
+      name: 'the versions change places',
+      column: null,
+      apply: ([a, b]) => [
+        { ...a, version: b.version },
+        { ...b, version: a.version },
+      ],
+    },
+    { name: 'the older version is made the newest', column: null, apply: ([a, b]) => [a, { ...b, version: 7 }] },
+  ]
+
+  /** A group of both devices that has become a group of the first alone: its two rows. */
+  async function groups(alias: string) {
+    const first = await owner.group(alias, [mine.id, other.id])
+    await owner.group(alias, [mine.id], first)
+    const { rows } = await query(
+      `select to_jsonb(g) || jsonb_build_object('ctid', g.ctid::text) as row from console.group_version g where alias = $1 order by version desc`,
+      [alias],
+    )
+    return { alias, newest: rows.map(({ row }) => row) as Pair }
+  }
+
+  test('left alone, the group is who it was approved to be', () => {
+    assert.equal(tried.find(({ name }) => name === 'nothing is changed')!.ordered, true)
+    assert.ok(mine.device.executed.some(({ keys }) => keys.Message === 'nothing is changed'))
+  })
+
+  test('changed in any way, no device gets a command for a group that it is not in', () => {
+    assert.deepEqual(
+      other.device.executed.map(({ keys }) => keys.Message).filter(message => message !== undefined),
+      [],
+    )
+    for (const { name, ordered } of tried)
+      assert.equal(
+        mine.device.executed.some(({ keys }) => keys.Message === name),
+        ordered,
+        name,
+      )
+  })
+
+  test('each column was changed in some way', async () => {
+    for (const { name } of await columnsOf(installation.database, 'console.group_version'))
+      assert.ok(changed.has(name), name)
+  })
+})

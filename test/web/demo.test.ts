@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DeviceLine, DevicePage } from '../../src/console/api.ts'
+import { deviceAlias } from '../../src/trust/alias.ts'
+import { bulkhead, cli } from '../support/installation.ts'
+import { openBrowser, openTab, skip } from './browser.ts'
+
+/** What a newcomer sees first: `npm start`, the link it prints, and the office behind it. */
+const folder = mkdtempSync(join(tmpdir(), 'bh-demo-'))
+chmodSync(folder, 0o755)
+const home = join(folder, 'h')
+let demo: ChildProcess
+let said = ''
+after(async () => {
+  await close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function open() {
+  said = ''
+  let ready = ''
+  demo = spawn(bulkhead, ['demo', '--home', home, '--app-port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  demo.stderr!.on('data', chunk => {
+    said += chunk
+  })
+  demo.stdout!.on('data', chunk => {
+    ready += chunk
+  })
+  for (const late = Date.now() + 120_000; !ready.includes('\n'); await sleep(50))
+    if (demo.exitCode !== null || Date.now() > late) throw new Error(`The demo did not open: ${said}`)
+}
+
+async function close() {
+  if (demo.exitCode !== null) return
+  demo.kill('SIGTERM')
+  await once(demo, 'exit')
+}
+
+const ask = async <T>(...line: string[]): Promise<T> => JSON.parse(await cli([...line, '--home', home, '--json'])) as T
+const list = async () => new Map((await ask<DeviceLine[]>('device', 'list')).map(line => [line.device, line]))
+const page = (device: string) => ask<DevicePage>('device', 'show', device)
+type Register = { people: number; devices: { device: string; state: string; person?: string }[] }
+const register = () => JSON.parse(readFileSync(join(home, 'demo/office.json'), 'utf8')) as Register
+
+test('the demo opens an office of 40 people and 60 devices in named states, and says that its passkeys are for trying out', async () => {
+  await open()
+  assert.match(said, /software passkey: a key in a file, good for trying out, never for real devices/)
+  const { people, devices } = register()
+  assert.equal(people, 40)
+  assert.equal(devices.length, 60)
+  assert.ok(new Set(devices.flatMap(({ person }) => person ?? [])).size >= 30)
+  const shown = await list()
+  const inState = (state: string) => devices.filter(one => one.state === state).map(({ device }) => device)
+  assert.ok(inState('silent').every(device => shown.get(device)!.state === 'silent'))
+  assert.ok(inState('lost').every(device => shown.get(device)!.state === 'lost'))
+  assert.ok(inState('in use').every(device => shown.get(device)!.state === 'enrolled'))
+  const [fresh, busy, ending, used] = await Promise.all(
+    ['just enrolled', 'not now', 'certificate about to expire', 'in use'].map(state => page(inState(state)[0]!)),
+  )
+  assert.deepEqual([fresh!.orders[0]!.state, busy!.orders[0]!.state], ['pending', 'not-now'])
+  assert.ok(new Date(ending!.certificateExpires!).getTime() < Date.now() + 30 * 86_400_000)
+  assert.ok(new Date(used!.certificateExpires!).getTime() > Date.now() + 300 * 86_400_000)
+  assert.ok(Object.keys(used!.facts).length > 5)
+})
+
+test('the printed link signs in with the software passkey, the page says so, and what it approves reaches the devices', {
+  skip,
+}, async () => {
+  const browser = await openBrowser()
+  try {
+    const { page: tab, complaints } = await openTab(browser)
+    await tab.goto(/http:\S+#passkey=\S+/.exec(said)![0])
+    assert.ok(!tab.url().includes('passkey='), 'the key stays in the address')
+    await tab.getByRole('button', { name: 'Sign in as demo-owner' }).click()
+    await tab.getByText('A software passkey signs here').waitFor()
+    await tab.getByRole('link', { name: 'Orders' }).click()
+    await tab.getByRole('link', { name: 'Restart', exact: true }).click()
+    await tab.getByRole('button', { name: 'Approve with your passkey' }).click()
+    await tab.getByText('Done').first().waitFor()
+    assert.deepEqual(complaints, [])
+  } finally {
+    await browser.close()
+  }
+})
+
+test('a passkey file of somebody else opens nothing', { skip }, async () => {
+  const stranger = join(folder, 'stranger.passkey')
+  await cli(['passkey', 'create', stranger, '--alias', 'demo-owner'])
+  const browser = await openBrowser()
+  try {
+    const { page: tab } = await openTab(browser)
+    await tab.goto(/http:\S+(?=#passkey)/.exec(said)![0])
+    const chosen = tab.waitForEvent('filechooser')
+    await tab.getByRole('button', { name: 'Use a software passkey …' }).click()
+    await (await chosen).setFiles(stranger)
+    await tab.getByText('no member of this installation').waitFor()
+    await (async () => {
+      const again = tab.waitForEvent('filechooser')
+      await tab.getByRole('button', { name: 'Use a software passkey …' }).click()
+      await (await again).setFiles(join(home, 'demo/owner.passkey'))
+      await tab.getByRole('heading', { name: 'Devices' }).waitFor()
+    })()
+  } finally {
+    await browser.close()
+  }
+})
+
+test('opened again, it is the same office, and its devices still come', async () => {
+  const before = register().devices.map(({ device }) => device)
+  await close()
+  await open()
+  assert.doesNotMatch(said, /Enrolling/)
+  const shown = await list()
+  assert.deepEqual(
+    before.filter(device => !shown.has(device)),
+    [],
+  )
+  assert.equal(shown.size, 60)
+  const { device } = register().devices.find(({ state }) => state === 'in use')!
+  const { order } = await ask<{ order: string }>(
+    'order',
+    'create',
+    '--action',
+    'SecurityInfo',
+    '--device',
+    device,
+    '--reason',
+    'a test',
+  )
+  await ask('order', 'approve', order, '--passkey', join(home, 'demo/owner.passkey'))
+  for (const late = Date.now() + 30_000; ; await sleep(200)) {
+    const { state } = await ask<{ state: string }>('order', 'show', order)
+    if (state === 'done') break
+    assert.ok(Date.now() < late, `${deviceAlias(device)} was not woken`)
+  }
+})
+
+test('the demo never takes over an installation that somebody means', async () => {
+  const meant = join(folder, 'meant')
+  await cli(['init', '--home', meant, '--owner', 'owner-one', '--software-passkey', join(folder, 'one.passkey')])
+  writeFileSync(join(meant, 'note'), '')
+  await assert.rejects(cli(['demo', '--home', meant]), /CONFLICT/)
+})
