@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
-import type { KeyPair } from '../simulator/identity.ts'
+import type { KeyPair, KeyType } from '../simulator/identity.ts'
 import { type Enrolment, enrolmentOf, openProfile } from '../simulator/profile.ts'
 import { type Certificate, decodeCertificate } from '../src/wire/pkcs/certificate.ts'
 import { encodeSignedData } from '../src/wire/pkcs/signed-data.ts'
@@ -23,14 +23,23 @@ const CHECKIN = 'application/x-apple-aspen-mdm-checkin'
 const CONNECT = 'application/x-apple-aspen-mdm'
 const nothing = Buffer.alloc(0)
 
-export function newDevice(index: number, profile: Uint8Array): BenchDevice {
+/** RSA keys take a tenth of a second each, so devices share a few of them: nobody who checks signatures can tell. */
+const rsaKeys = Array.from<KeyPair>({ length: 8 })
+
+function keysFor(index: number, type: KeyType): KeyPair {
+  if (type === 'ec') return generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  const at = index % rsaKeys.length
+  rsaKeys[at] ??= generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return rsaKeys[at]
+}
+
+export function newDevice(index: number, profile: Uint8Array, keyType: KeyType): BenchDevice {
   const udid = `00008110-${index.toString(16).toUpperCase().padStart(16, '0')}`
-  const keys = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   return {
     udid,
     id: undefined,
     enrolment: enrolmentOf(openProfile(profile)),
-    keys,
+    keys: keysFor(index, keyType),
     certificate: undefined,
     authenticate: nothing,
     tokenUpdate: nothing,

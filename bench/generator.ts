@@ -2,18 +2,18 @@
 // clock starts.
 
 import { createHttp } from '../simulator/http.ts'
-import { makeKeys, throwAwaySigner } from '../simulator/identity.ts'
+import { type KeyType, makeKeys, throwAwaySigner } from '../simulator/identity.ts'
 import { learnServer, openAnswer, type ScepServer, scepRequest } from '../simulator/scep.ts'
 import { commandUuid } from '../src/trust/token.ts'
 import { acknowledgement, type BenchDevice, newDevice, prepare, uuidIn } from './device.ts'
-import { type Measure, run, type Step, windows } from './load.ts'
+import { type Measure, run, runAtRate, type Step, windows } from './load.ts'
 import { requestBytes } from './wire.ts'
 
 export type Job =
-  | { do: 'profiles'; url: string; count: number }
+  | { do: 'profiles'; url: string; count: number; keyType?: KeyType }
   | { do: 'scep'; connections: number }
   | { do: 'enrol'; count: number; connections: number }
-  | { do: 'idle'; devices: number; connections: number; seconds: number }
+  | { do: 'idle'; devices: [number, number]; connections: number; seconds: number; rate?: number }
   | { do: 'fetch'; devices: [number, number]; connections: number; seconds: number; issued: Issued }
 
 /** What was approved: these orders, for these devices. */
@@ -38,12 +38,15 @@ const one = (request: Buffer, onAnswer: (body: Buffer, status: number) => void =
 }
 
 /** Each profile has URLs and a challenge of its own. */
-async function profiles({ url, count }: Job & { do: 'profiles' }): Promise<Measure> {
+async function profiles({ url, count, keyType = 'ec' }: Job & { do: 'profiles' }): Promise<Measure> {
   const request = requestBytes({ method: 'GET', url })
   let left = count
   const next = () =>
     left-- > 0
-      ? one(request, (body, status) => void (status === 200 && waiting.push(newDevice(made++, Buffer.from(body)))))
+      ? one(
+          request,
+          (body, status) => void (status === 200 && waiting.push(newDevice(made++, Buffer.from(body), keyType))),
+        )
       : undefined
   return run({ ...target(url), connections: 16, next, until: MOST })
 }
@@ -122,13 +125,14 @@ async function enrol({ count, connections }: Job & { do: 'enrol' }): Promise<Mea
   }
 }
 
-async function idle({ devices: count, connections, seconds }: Job & { do: 'idle' }): Promise<Measure> {
-  const some = devices.slice(0, count)
+/** With a `rate`, so many arrive each second; without, each connection asks again as soon as it was answered. */
+async function idle({ devices: [from, to], connections, seconds, rate }: Job & { do: 'idle' }): Promise<Measure> {
+  const some = devices.slice(from, to)
   if (some.length === 0) return none
   let at = 0
-  const deadline = performance.now() + seconds * 1000
-  const next = () => (performance.now() < deadline ? one(some[at++ % some.length]!.idle) : undefined)
-  return run({ ...target(some[0]!.enrolment.serverUrl), connections, next, until: seconds * 1000 })
+  const next = () => one(some[at++ % some.length]!.idle)
+  const load = { ...target(some[0]!.enrolment.serverUrl), connections, next, until: seconds * 1000 }
+  return rate === undefined ? run(load) : runAtRate(load, rate)
 }
 
 let commands = 0

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { run, type Step, windows } from './load.ts'
+import { run, runAtRate, type Step, windows } from './load.ts'
 import { cutAnswer, requestBytes } from './wire.ts'
 
 test('an answer is cut where its length says, and not before it is whole', () => {
@@ -34,4 +34,20 @@ test('every chain runs to its end, and what is not 200 is counted', async () => 
 test('the rate of each thousand shows a slowdown', () => {
   const ends = Array.from({ length: 2000 }, (_, at) => (at < 1000 ? at + 1 : 1000 + (at - 999) * 2))
   assert.deepEqual(windows(ends), [1000, 500])
+})
+
+test('at a fixed rate, what waits for a connection is measured from when it was due', async () => {
+  const served = 50 // ms each, one after the other: the twentieth has waited for nineteen
+  const server = createServer((request, response) => {
+    request.resume()
+    setTimeout(() => response.writeHead(200, { 'Content-Length': 2 }).end('ok'), served)
+  }).listen(0, '127.0.0.1')
+  await new Promise(settle => server.once('listening', settle))
+  const { port } = server.address() as AddressInfo
+  const request = requestBytes({ method: 'PUT', url: `http://127.0.0.1:${port}/x` })
+  const next = (): Step => answer => (answer ? undefined : request)
+  const measured = await runAtRate({ host: '127.0.0.1', port, connections: 1, next, until: 200 }, 100)
+  server.close()
+  assert.equal(measured.requests, 20)
+  assert.ok(measured.p99 > 20 * served - 200 - served, `p99 ${measured.p99} ms`)
 })

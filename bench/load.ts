@@ -1,4 +1,5 @@
-import { type Answer, openConnection } from './wire.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Answer, type Connection, openConnection } from './wire.ts'
 
 /** What was measured. Times in milliseconds; `windows` has the rate of each thousand, where the order of requests matters. */
 export type Measure = {
@@ -57,6 +58,44 @@ export async function run({ host, port, connections, next, until, good = 200 }: 
       }),
   )
   await Promise.all(lanes)
+  for (const connection of open) connection.close()
+  return summary(times, ends, failures)
+}
+
+/**
+ * The same with arrivals at a fixed rate, whether or not what came before was answered, as devices arrive. `next` gives chains of one
+ * request; a time counts from when its request was due, so whoever waits for a free connection is measured too.
+ */
+export async function runAtRate(load: Load, rate: number): Promise<Measure> {
+  const { host, port, connections, next, until, good = 200 } = load
+  const open = await Promise.all(Array.from({ length: connections }, () => openConnection(host, port)))
+  const free = [...open]
+  const waiting: number[] = []
+  const times: number[] = []
+  const ends: number[] = []
+  const failures: Record<string, number> = {}
+  const started = performance.now()
+  const ask = (connection: Connection, due: number) => {
+    connection.ask(next()!(undefined)!, ({ status }) => {
+      const now = performance.now()
+      times.push(now - due)
+      ends.push(now - started)
+      if (status !== good) failures[status] = (failures[status] ?? 0) + 1
+      const longest = waiting.shift()
+      if (longest === undefined) free.push(connection)
+      else ask(connection, longest)
+    })
+  }
+  for (let arrived = 0, now = started; now - started < until || free.length < connections; ) {
+    await sleep(1)
+    now = performance.now()
+    for (; arrived < (Math.min(now - started, until) / 1000) * rate; arrived++) {
+      const due = started + (arrived / rate) * 1000
+      const connection = free.pop()
+      if (connection) ask(connection, due)
+      else waiting.push(due)
+    }
+  }
   for (const connection of open) connection.close()
   return summary(times, ends, failures)
 }

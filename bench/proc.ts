@@ -17,6 +17,15 @@ function stat(pid: number): { parent: number; seconds: number; reaped: number } 
   }
 }
 
+/** CPU seconds that the whole machine has spent so far on anything, or lost to its host. */
+export function busySeconds(): number {
+  const [user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8')
+    .split(/\s+/)
+    .slice(1)
+    .map(Number)
+  return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS
+}
+
 function commandLine(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')

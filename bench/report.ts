@@ -1,13 +1,14 @@
 import { cpus, totalmem } from 'node:os'
 import type { Done } from './generator.ts'
 
-/** One row of the table. `cpu`: CPU seconds of each process while it was measured. */
+/** One row of the table. `cpu`: CPU seconds of each process while it was measured; `all`: of everything on the machine. */
 export type Row = {
   name: string
   unit: string
   connections: number
   done: Done
   cpu: Record<string, number>
+  all: number
   mark?: string
 }
 export type Report = {
@@ -40,7 +41,7 @@ export function markdown(report: Report): string {
     '',
     pssTable(report.pss),
     '',
-    ...report.notes.map(note => `- ${note}`),
+    ...[...report.notes, others(report.rows)].map(note => `- ${note}`),
     '',
   ].join('\n')
 }
@@ -79,6 +80,15 @@ function pssTable(pss: Record<string, number>): string {
     ['process', 'MiB'],
     [...lines.map(([name, size]) => [name, size.toFixed(0)]), ['**all**', `**${total.toFixed(0)}** (mark: ≤ 600)`]],
   )
+}
+
+/** What shared the machine decides what the rates are worth. */
+function others(rows: Row[]): string {
+  const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0)
+  const ours = sum(({ cpu, done }) => done.cpu + Object.values(cpu).reduce((total, seconds) => total + seconds, 0))
+  const capacity = sum(({ done }) => done.seconds) * cpus().length
+  const share = Math.max(0, Math.round(((sum(({ all }) => all) - ours) / capacity) * 100))
+  return `Everything else on the machine took ${share} % of its processors meanwhile.`
 }
 
 function failed(failures: Record<string, number>): string {

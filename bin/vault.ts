@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import pg from 'pg'
 import { loadConfig } from '../src/base/config.ts'
+import { PATIENCE } from '../src/base/database.ts'
 import { createLog } from '../src/base/log.ts'
 import { stopWith } from '../src/base/process.ts'
 import { createIntakeClient } from '../src/intake/client.ts'
@@ -13,7 +14,7 @@ import { startVault } from '../src/vault/server.ts'
 
 const config = loadConfig('vault')
 const log = createLog('vault')
-const pool = new pg.Pool({ ...config.database!, max: 6, connectionTimeoutMillis: 3_000, statement_timeout: 10_000 })
+const pool = new pg.Pool({ ...config.database!, max: 6, ...PATIENCE })
 pool.on('error', error => log.error('database.lost', {}, error))
 const intake = createIntakeClient()
 process.on('message', (message: { t?: string }, handle: unknown) => {

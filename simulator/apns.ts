@@ -9,8 +9,8 @@ import type { AddressInfo } from 'node:net'
 
 /** One notification as Apple would have received it. `token` in hex. */
 export type Push = { token: string; topic: string; magic: string; headers: Record<string, string>; at: Date }
-/** What the receiver answers: nothing special is 200. `hang-up` breaks the connection without an answer. */
-export type Reply = { status: number; reason: string } | 'hang-up' | undefined
+/** What the receiver answers: nothing special is 200. `hang-up` breaks the connection without an answer, `silent` leaves it open. */
+export type Reply = { status: number; reason: string } | 'hang-up' | 'silent' | undefined
 
 /** `tls`: the receiver's own certificate; then the sender's client certificate is asked for. Without it: plain HTTP/2. */
 export type ApnsOptions = { tls?: { key: string; cert: string }; host?: string; port?: number }
@@ -61,6 +61,7 @@ export async function startApns(options: ApnsOptions = {}) {
     apns.count++
     const reply = apns.reply(push) ?? fault(push)
     if (reply === 'hang-up') return stream.session?.destroy()
+    if (reply === 'silent') return
     if (reply) return answer(stream, reply.status, reply.reason)
     latest.set(push.token, push)
     answer(stream, 200)

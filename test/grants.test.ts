@@ -79,7 +79,7 @@ test('what runs as its owner looks for names in no schema that its caller could 
     `select oid::regprocedure::text as name, proconfig from pg_proc where prosecdef or pronamespace in ('edge'::regnamespace, 'console'::regnamespace)`,
   )
   assert.ok(rows.length > 10)
-  for (const { name, proconfig } of rows) assert.deepEqual(proconfig, ['search_path=pg_catalog, pg_temp'], name)
+  for (const { name, proconfig } of rows) assert.ok(proconfig.includes('search_path=pg_catalog, pg_temp'), name)
 })
 
 test('a type of the caller’s own making is not what a function of the edge takes for uuid', async () => {

@@ -69,7 +69,7 @@ create table edge.pending (
   serial int not null default 0,
   command_uuid uuid not null,
   state text not null default 'pending' check (state in ('pending', 'sent', 'not-now')),
-  attempts int not null default 0,
+  attempts int not null default 0, -- how often the device said NotNow
   expires_at timestamptz not null,
   changed_at timestamptz not null default now(),
   primary key (device_id, channel, seq)

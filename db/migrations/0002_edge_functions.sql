@@ -1,5 +1,5 @@
 -- All that the edge may do: these functions, each for many devices at once. Arrays of one call have one length;
--- callers sort them by device so that two batches lock in one order.
+-- each is worked through in the order of devices, so that two batches never wait for each other in a circle.
 
 -- Vouchers by path token id: [path, sha256, state, voucher, signature].
 create function edge.find_vouchers(paths uuid[])
@@ -33,6 +33,7 @@ begin
   insert into edge.device as d (device_id, platform, tier, unit_id, state, enrolled_at, last_seen, not_after, facts, facts_at, sealed)
     select u.device, u.platform, u.tier, u.unit, 'authenticating', now(), now(), u.not_after, u.facts, now(), u.sealed
     from unnest(devices, platforms, tiers, units, not_afters, facts_in, sealed_in) as u (device, platform, tier, unit, not_after, facts, sealed)
+    order by u.device
   on conflict (device_id) do update set
     state = case when d.state = 'enrolled' then 'enrolled' else 'authenticating' end,
     last_seen = now(), not_after = excluded.not_after, facts = d.facts || excluded.facts, facts_at = now(), sealed = excluded.sealed;
@@ -44,7 +45,7 @@ create function edge.token_update(devices uuid[], channels text[], not_afters ti
 returns void language plpgsql security definer set search_path = '' as $$
 begin
   with said as (
-    select * from unnest(devices, channels, not_afters, pushes, ours, unlocks) as u (device, channel, not_after, push, ours, unlock) where channel = ''
+    select * from unnest(devices, channels, not_afters, pushes, ours, unlocks) as u (device, channel, not_after, push, ours, unlock) where channel = '' order by device
   ), before as (
     select d.device_id from edge.device d join said on d.device_id = said.device where d.state <> 'enrolled'
   ), changed as (
@@ -85,20 +86,22 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- A batch of connects. statuses: 0 Idle, 1 Acknowledged, 2 Error, 3 CommandFormatError, 4 NotNow. What was answered is recorded,
--- then each gets what is next. Idle brings NotNow commands up again; within a session they are passed over.
+-- then each gets what is next. Idle brings NotNow commands up again, each once: within a session only those are asked that stand behind
+-- what was just answered, so that one which is put off for ever holds up no other.
 create function edge.connect(devices uuid[], channels text[], statuses smallint[], commands uuid[], codes int[], domains text[], facts_in jsonb[], sealed_in bytea[])
 returns table (at int, order_id uuid, serial int, answered_order uuid)
 language plpgsql security definer set search_path = '' as $$
 declare
   answered uuid[];
+  passed bigint[];
 begin
   if exists (select 1 from unnest(statuses) as s where s <> 0) then
     with said as (
       select * from unnest(devices, channels, statuses, commands, codes, domains, facts_in, sealed_in) with ordinality
-        as u (device, channel, status, command, code, domain, facts, sealed, n) where status between 1 and 3
+        as u (device, channel, status, command, code, domain, facts, sealed, n) where status between 1 and 3 order by device
     ), done as (
       delete from edge.pending p using said where p.device_id = said.device and p.channel = said.channel and p.command_uuid = said.command
-      returning p.device_id, p.channel, p.order_id, p.serial, said.status, said.code, said.domain, said.facts, said.sealed, said.n
+      returning p.device_id, p.channel, p.order_id, p.serial, p.seq, said.status, said.code, said.domain, said.facts, said.sealed, said.n
     ), kept as (
       insert into edge.result as r (order_id, device_id, channel, serial, state, code, domain, sealed)
         select d.order_id, d.device_id, d.channel, d.serial, case when d.status = 1 then 'acknowledged' else 'error' end, d.code, d.domain, d.sealed from done d
@@ -112,26 +115,34 @@ begin
       from done d left join console.orders o on o.order_id = d.order_id and o.action in ('EnableLostMode', 'DisableLostMode')
       where v.device_id = d.device_id and d.status = 1 and (d.facts is not null or o.action is not null)
     )
-    select array_agg(d.order_id order by s.n) into answered
+    select array_agg(d.order_id order by s.n), array_agg(d.seq order by s.n) into answered, passed
       from unnest(devices) with ordinality as s (device, n) left join done d on d.n = s.n;
-    update edge.pending p set state = 'not-now', attempts = p.attempts + 1, changed_at = now()
-      from unnest(devices, channels, statuses, commands) as u (device, channel, status, command)
-      where u.status = 4 and p.device_id = u.device and p.channel = u.channel and p.command_uuid = u.command;
+    with put_off as (
+      update edge.pending p set state = 'not-now', attempts = p.attempts + 1, changed_at = now()
+        from unnest(devices, channels, statuses, commands) with ordinality as u (device, channel, status, command, n)
+        where u.status = 4 and p.device_id = u.device and p.channel = u.channel and p.command_uuid = u.command
+      returning u.n, p.seq
+    )
+    select array_agg(coalesce(o.seq, passed[s.n]) order by s.n) into passed
+      from unnest(devices) with ordinality as s (device, n) left join put_off o on o.n = s.n;
   end if;
   return query
     select u.n::int, p.order_id, p.serial, answered[u.n]
     from unnest(devices, channels, statuses) with ordinality as u (device, channel, status, n)
     left join lateral (
       select q.order_id, q.serial from edge.pending q
-      where q.device_id = u.device and q.channel = u.channel and q.expires_at > now() and (u.status = 0 or q.state <> 'not-now')
+      where q.device_id = u.device and q.channel = u.channel and q.expires_at > now() and (u.status = 0 or q.state <> 'not-now' or q.seq > passed[u.n])
       order by q.seq limit 1
     ) p on true;
 end $$;
 
--- What was handed out; written behind the answer, since a lost mark only means that the same UUID is sent again.
+-- What was handed out; written behind the answer, since a lost mark only means that the same UUID is sent again. What somebody is answering
+-- at this moment is passed over: its mark is worth nothing any more, and waiting for it could be waiting in a circle. A NotNow that came first stays.
 create function edge.mark_sent(commands uuid[]) returns void
 language sql security definer set search_path = '' as $$
-  update edge.pending set state = 'sent', attempts = attempts + 1, changed_at = now() where command_uuid = any (commands) and state = 'pending' -- a NotNow that came first stays
+  update edge.pending p set state = 'sent', changed_at = now()
+    from (select q.command_uuid from edge.pending q where q.command_uuid = any (commands) and q.state = 'pending' for update skip locked) free
+    where p.command_uuid = free.command_uuid
 $$;
 
 -- A delivery that the turnstile refused, or an answer that nobody can decode: it leaves the queue with its reason, so nothing behind it waits for ever.
@@ -152,7 +163,9 @@ end $$;
 
 create function edge.touch(devices uuid[], at timestamptz) returns void
 language sql security definer set search_path = '' as $$
-  update edge.device set last_seen = at where device_id = any (devices) and last_seen < at
+  update edge.device d set last_seen = at
+    from (select v.device_id from edge.device v where v.device_id = any (devices) and v.last_seen < at order by v.device_id for update) seen
+    where d.device_id = seen.device_id
 $$;
 
 create function edge.enqueue_renewal(device uuid, order_in uuid, serial_in int) returns void

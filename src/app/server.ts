@@ -29,19 +29,64 @@ export async function startApp({ config, log, onSetup }: AppOptions): Promise<Ap
   const at = (server.address() as AddressInfo).port
   const origin = `http://localhost:${at}`
   const setup = config.setup && createSetup({ code: config.setup.code, origin, rpId: 'localhost' }, Date.now)
+  const place: Place = { setup, proxy, log, onSetup }
   server.on('request', (asked: IncomingMessage, answer: ServerResponse) => {
     const path = (asked.url ?? '/').split('?')[0]!
     if (!isOurs(asked, at)) return refuse(answer, 403, 'FORBIDDEN', `The app answers at ${origin} only.`)
-    if (setup && path.startsWith('/setup') && (asked.method === 'POST' || path === '/setup/options'))
-      return void serveSetup(setup, asked, answer, { log, onSetup }, path)
-    if (path.startsWith('/api/'))
-      return setup
-        ? refuse(answer, 503, 'NOT_INITIALISED', 'Nobody owns this installation yet.', 'Finish the set-up page.')
-        : proxy(asked, answer)
-    serveFile(files, path, asked, answer)
+    const route = findRoute(path, asked.method, place)
+    if (route) route.handle(asked, answer, place)
+    else serveFile(files, path, asked, answer)
   })
   return { port: at, server, close: () => closed(server) }
 }
+
+type Place = Pick<AppOptions, 'log'> & {
+  setup: ReturnType<typeof createSetup> | undefined
+  proxy: ReturnType<typeof createProxy>
+  onSetup: AppOptions['onSetup'] | undefined
+}
+type Route = {
+  /** With a slash at its end it stands for all below. */
+  path: string
+  /** Empty: any, for the console to judge. */
+  methods: readonly string[]
+  /** Only while the installation has no owner. */
+  setup?: true
+  handle(asked: IncomingMessage, answer: ServerResponse, place: Place): void
+}
+
+/** Every route there is. What is none of them is a file of the app by its exact name, or nothing. */
+export const ROUTES: readonly Route[] = [
+  {
+    path: '/setup/options',
+    methods: ['GET'],
+    setup: true,
+    handle: (_asked, answer, place) =>
+      void orRefuse(answer, place, async () => sendJson(answer, await place.setup!.options())),
+  },
+  {
+    path: '/setup',
+    methods: ['POST'],
+    setup: true,
+    handle: (asked, answer, place) => void orRefuse(answer, place, () => setUp(asked, answer, place)),
+  },
+  {
+    path: '/api/',
+    methods: [],
+    handle: (asked, answer, { setup, proxy }) =>
+      setup
+        ? refuse(answer, 503, 'NOT_INITIALISED', 'Nobody owns this installation yet.', 'Finish the set-up page.')
+        : proxy(asked, answer),
+  },
+]
+
+const findRoute = (path: string, method: string | undefined, { setup }: Place): Route | undefined =>
+  ROUTES.find(
+    route =>
+      (route.path.endsWith('/') ? path.startsWith(route.path) : path === route.path) &&
+      (route.methods.length === 0 || route.methods.includes(method ?? '')) &&
+      (!route.setup || setup !== undefined),
+  )
 
 /** Another page or a name that somebody points at this machine gets nothing. */
 function isOurs({ headers, method }: IncomingMessage, port: number): boolean {
@@ -67,20 +112,16 @@ const headersOf = ({ type, etag, immutable, bytes }: AppFile) => ({
 })
 
 const MAX_SETUP = 64 * 1024
-type Setup = ReturnType<typeof createSetup>
 
-async function serveSetup(
-  setup: Setup,
-  asked: IncomingMessage,
-  answer: ServerResponse,
-  { log, onSetup }: Pick<AppOptions, 'log'> & { onSetup: AppOptions['onSetup'] | undefined },
-  path: string,
-) {
+async function setUp(asked: IncomingMessage, answer: ServerResponse, { setup, onSetup }: Place) {
+  const owner = await setup!.answer(await readJson(asked))
+  sendJson(answer, { done: true, alias: owner.alias })
+  await onSetup?.(owner) // ends this process
+}
+
+async function orRefuse(answer: ServerResponse, { log }: Place, run: () => Promise<unknown>) {
   try {
-    if (path === '/setup/options') return sendJson(answer, await setup.options())
-    const owner = await setup.answer(await readJson(asked))
-    sendJson(answer, { done: true, alias: owner.alias })
-    await onSetup?.(owner)
+    await run()
   } catch (error) {
     if (!(error instanceof BulkheadError)) log.error('setup.failed', {}, error)
     const { code, message, remedy } = publicError(error)

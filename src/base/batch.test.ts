@@ -9,8 +9,7 @@ function held(most: number, parallel: number) {
   const add = batcher<number, number>({
     most,
     parallel,
-    run: items =>
-      new Promise(resolve => batches.push({ items, end: () => resolve(items.map(item => item * 10)) })),
+    run: items => new Promise(resolve => batches.push({ items, end: () => resolve(items.map(item => item * 10)) })),
   })
   const turn = () => new Promise(resolve => setImmediate(resolve))
   return { add, batches, turn }
@@ -20,7 +19,10 @@ test('what is asked in one turn travels together, and each gets its own result',
   const { add, batches, turn } = held(10, 2)
   const all = Promise.all([add(1), add(2), add(3)])
   await turn()
-  assert.deepEqual(batches.map(({ items }) => items), [[1, 2, 3]])
+  assert.deepEqual(
+    batches.map(({ items }) => items),
+    [[1, 2, 3]],
+  )
   batches[0]!.end()
   assert.deepEqual(await all, [10, 20, 30])
 })
@@ -29,7 +31,13 @@ test('no batch is larger than allowed, no more than the allowed number are under
   const { add, batches, turn } = held(2, 2)
   const all = Promise.all([1, 2, 3, 4, 5].map(add))
   await turn()
-  assert.deepEqual(batches.map(({ items }) => items), [[1, 2], [3, 4]])
+  assert.deepEqual(
+    batches.map(({ items }) => items),
+    [
+      [1, 2],
+      [3, 4],
+    ],
+  )
   all.then(() => {})
   const late = add(6)
   await turn()
@@ -55,7 +63,10 @@ test('a poisoned item fails alone', async () => {
     },
   })
   const settled = await Promise.allSettled([1, 2, 3].map(add))
-  assert.deepEqual(settled.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled'])
+  assert.deepEqual(
+    settled.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
   assert.deepEqual(runs, [[1, 2, 3], [1], [2], [3]])
   assert.equal(await add(4), 4)
 })
@@ -73,7 +84,10 @@ test('when the other end is away everybody in the batch is told at once, and lat
     },
   })
   const settled = await Promise.allSettled([1, 2, 3].map(add))
-  assert.deepEqual(settled.map(({ status }) => status), ['rejected', 'rejected', 'rejected'])
+  assert.deepEqual(
+    settled.map(({ status }) => status),
+    ['rejected', 'rejected', 'rejected'],
+  )
   assert.equal(runs, 1)
   away = false
   assert.equal(await add(5), 5)

@@ -14,7 +14,10 @@ const place = mkdtempSync(join(tmpdir(), 'bhrpc-'))
 after(() => rmSync(place, { recursive: true, force: true }))
 let sockets = 0
 
-async function world(methods: Record<string, Method>, { log = silentLog, timeoutMs }: { log?: Log; timeoutMs?: number } = {}) {
+async function world(
+  methods: Record<string, Method>,
+  { log = silentLog, timeoutMs }: { log?: Log; timeoutMs?: number } = {},
+) {
   const path = join(place, String(sockets++))
   const start = () => serveRpc({ path, caller: 'edge', methods, log })
   let server = await start()

@@ -26,7 +26,7 @@ export class RpcReply {
 }
 
 const MAX_FRAME = 16 * 1024 * 1024
-const CALL_TIMEOUT = 20_000
+const CALL_TIMEOUT = 10_000
 const MAX_WAITING = 20_000
 
 /** Listens for one caller. `mode` of the socket is 0660: the folder around it decides who reaches it. */
@@ -44,7 +44,7 @@ export function serveRpc(options: {
   const server = createServer(socket => {
     sockets.add(socket)
     const send = batchedWriter(socket)
-    const read = frameReader(frame => void answer(frame, table, send, caller, log), MAX_FRAME)
+    const read = frameReader(frame => void answer(callOf(frame), frame.bytes, table, send, caller, log), MAX_FRAME)
     socket.on('data', chunk => {
       try {
         read(chunk)
@@ -74,23 +74,30 @@ export function serveRpc(options: {
 
 type Call = { id: number; method: string; params: unknown }
 
+/** Throws MALFORMED: whoever sends anything else is hung up on, before it can surprise a handler. */
+function callOf({ header }: Frame): Call {
+  const { id, method, params } = (header ?? {}) as Partial<Call>
+  if (!Number.isSafeInteger(id) || typeof method !== 'string')
+    throw new BulkheadError('MALFORMED', 'A frame that is not a call.')
+  return { id: id!, method, params }
+}
+
 async function answer(
-  frame: Frame,
+  { id, method, params }: Call,
+  bytes: Buffer,
   table: Map<string, Method>,
   send: (data: Buffer) => void,
   caller: string,
   log: Log,
 ) {
-  const { id, method, params } = frame.header as Call
   try {
     const run = table.get(method)
-    if (!run) throw new BulkheadError('FORBIDDEN', `${caller} may not call ${String(method).slice(0, 40)} here.`)
-    const result = await run(params, frame.bytes)
+    if (!run) throw new BulkheadError('FORBIDDEN', `${caller} may not call ${method.slice(0, 40)} here.`)
+    const result = await run(params, bytes)
     if (result instanceof RpcReply) send(encodeFrame({ id, result: result.result }, result.bytes))
     else send(encodeFrame({ id, result: result ?? null }))
   } catch (error) {
-    if (!(error instanceof BulkheadError))
-      log.error('rpc.failed', { caller, method: String(method).slice(0, 40) }, error)
+    if (!(error instanceof BulkheadError)) log.error('rpc.failed', { caller, method: method.slice(0, 40) }, error)
     send(encodeFrame({ id, error: publicError(error) }))
   }
 }

@@ -97,7 +97,14 @@ export type Database = Kysely<Tables>
 /** Connects when first used and again after a loss. */
 export function openDatabase(config: DatabaseConfig, log: Log): Database {
   const { ssl, ...rest } = config
-  const options: PoolConfig = { ...rest, ssl, max: 6, connectionTimeoutMillis: 5000, statement_timeout: 30_000 }
+  const options: PoolConfig = {
+    ...rest,
+    ssl,
+    max: 6,
+    connectionTimeoutMillis: 5000,
+    statement_timeout: 30_000,
+    query_timeout: 32_000,
+  }
   const pool = new Pool(options)
   pool.on('error', error => log.error('database.lost', {}, error)) // an idle connection broke: the next query makes another
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })

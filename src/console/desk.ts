@@ -18,7 +18,7 @@ export type Desk = {
   genesis: string // its text, for clients to check
   trusted: Trusted
   vault: Vault
-  ledger: Pick<Ledger, 'append'>
+  ledger: Pick<Ledger, 'append' | 'find'>
   urls: Urls
   /** The URL that devices are told. */
   deviceUrl: string

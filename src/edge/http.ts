@@ -21,7 +21,11 @@ export const RAW_NOT_FOUND = Buffer.from(
   `HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${NOT_FOUND_BODY.length}\r\nConnection: close\r\n\r\n${NOT_FOUND_BODY}`,
 )
 
+/** Connections on which it was said: nothing more is. */
+const refused = new WeakSet<Duplex>()
+
 export function sendNotFound(response: ServerResponse): void {
+  if (response.socket) refused.add(response.socket)
   response.writeHead(404, 'Not Found', NOT_FOUND_HEADERS)
   response.end(NOT_FOUND_BODY)
 }
@@ -43,7 +47,8 @@ export function frameHttp(handle: RequestListener, tls?: { key: string | Buffer;
   server.maxHeadersCount = 64
   const listen: RequestListener = (request, response) => {
     response.sendDate = false
-    handle(request, response)
+    if (request.httpVersionMajor === 1) handle(request, response)
+    else sendNotFound(response) // node:http also reads HTTP/0.9
   }
   server.on('request', listen)
   server.on('checkContinue', listen) // "100 Continue" is said by readBody, so never to a stranger
@@ -53,7 +58,8 @@ export function frameHttp(handle: RequestListener, tls?: { key: string | Buffer;
   })
   server.on(
     'clientError',
-    (_error, socket: Duplex) => void (socket.writable ? socket.end(RAW_NOT_FOUND) : socket.destroy()),
+    (_error, socket: Duplex) =>
+      void (socket.writable ? socket.end(refused.has(socket) ? undefined : RAW_NOT_FOUND) : socket.destroy()),
   )
   server.on('connect', (_request, socket: Duplex) => socket.end(RAW_NOT_FOUND))
   return server

@@ -58,7 +58,6 @@ export function createIdentities(
       if (known && !fresh && clock() - known.at < FRESH_SECONDS && known.identities.size > 0) return known.identities
       return (await load(path)).identities
     },
-    forget: (path: string) => void paths.delete(path),
   }
 }
 
@@ -81,6 +80,7 @@ export function signatureHolds(signer: SignerFound, body: Buffer, key: KeyObject
       return body[0] !== 0x31 && verify(signer.digest, body, key, signature)
     }
     const attributes = Buffer.from(signer.attributes, 'base64')
+    if (attributes[0] !== 0x31) return false // the other way round: a signed message, passed off as attributes
     const digest = createHash(signer.digest).update(body).digest()
     if (!attributes.includes(Buffer.concat([digestAttribute[signer.digest], digest]))) return false
     return verify(signer.digest, attributes, key, signature)

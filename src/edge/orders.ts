@@ -7,7 +7,7 @@ import { type VerifiedOrder, verifyOrder } from './turnstile.ts'
 
 const MOST = 2_000
 
-/** Orders by id, loaded and verified once each. A refusal is kept for a minute, so a forged order costs little and a late approval still counts. */
+/** Orders by id, loaded and verified once each. A refusal is kept as long, so a forged order costs little and a late approval still counts. */
 export function createOrders(
   store: Pick<EdgeStore, 'findOrder'>,
   trusted: Trusted,

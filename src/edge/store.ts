@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { batcher } from '../base/batch.ts'
 import type { DatabaseConfig } from '../base/config.ts'
-import { BulkheadError } from '../base/errors.ts'
+import { databaseError, PATIENCE } from '../base/database.ts'
 import type { Log } from '../base/log.ts'
 import type { Approval } from '../trust/approval.ts'
 import type { LoadedOrder } from './turnstile.ts'
@@ -44,13 +44,13 @@ export type EdgeStore = ReturnType<typeof createEdgeStore>
 
 const MOST = 200
 const PARALLEL = 2
+const PARALLEL_ANSWERS = 4
 
 export function createEdgeStore(database: DatabaseConfig, log: Log) {
   const pool = new pg.Pool({
     ...connection(database),
     max: 4,
-    connectionTimeoutMillis: 3_000,
-    statement_timeout: 10_000,
+    ...PATIENCE,
     application_name: 'bulkhead-edge',
   })
   pool.on('error', error => log.error('database.lost', {}, error))
@@ -128,32 +128,32 @@ export function createEdgeStore(database: DatabaseConfig, log: Log) {
     },
   })
 
-  const connect = batcher<Connected, NextCommand>({
-    most: MOST,
-    parallel: PARALLEL,
-    async run(items) {
-      type Row = { at: number; order_id: string | null; serial: number | null; answered_order: string | null }
-      const values = columns(items, item => [
-        item.device,
-        item.channel,
-        item.status,
-        item.command,
-        item.code,
-        item.domain,
-        item.facts === null ? null : JSON.stringify(item.facts),
-        item.sealed,
-      ])
-      const rows = await run<Row>(
-        'connect',
-        'select * from edge.connect($1::uuid[], $2::text[], $3::smallint[], $4::uuid[], $5::int[], $6::text[], $7::jsonb[], $8::bytea[])',
-        values,
-      )
-      const results: NextCommand[] = new Array(items.length)
-      for (const row of rows)
-        results[row.at - 1] = { order: row.order_id, serial: row.serial ?? 0, answered: row.answered_order }
-      return results
-    },
-  })
+  async function connectAll(items: Connected[]): Promise<NextCommand[]> {
+    type Row = { at: number; order_id: string | null; serial: number | null; answered_order: string | null }
+    const values = columns(items, item => [
+      item.device,
+      item.channel,
+      item.status,
+      item.command,
+      item.code,
+      item.domain,
+      item.facts === null ? null : JSON.stringify(item.facts),
+      item.sealed,
+    ])
+    const rows = await run<Row>(
+      'connect',
+      'select * from edge.connect($1::uuid[], $2::text[], $3::smallint[], $4::uuid[], $5::int[], $6::text[], $7::jsonb[], $8::bytea[])',
+      values,
+    )
+    const results: NextCommand[] = new Array(items.length)
+    for (const row of rows)
+      results[row.at - 1] = { order: row.order_id, serial: row.serial ?? 0, answered: row.answered_order }
+    return results
+  }
+  // Answers wait for a commit: more of them are under way at once, and who only asks does not stand behind them.
+  const ask = batcher({ most: MOST, parallel: PARALLEL, run: connectAll })
+  const answer = batcher({ most: MOST, parallel: PARALLEL_ANSWERS, run: connectAll })
+  const connect = (item: Connected): Promise<NextCommand> => (item.status === 0 ? ask : answer)(item)
 
   async function findOrder(order: string): Promise<StoredOrder | undefined> {
     type Row = {
@@ -200,18 +200,4 @@ function columns<T>(items: T[], row: (item: T) => unknown[]): unknown[][] {
 
 function connection({ host, port, user, password, database, ssl }: DatabaseConfig) {
   return { host, port, user, password, database, ssl }
-}
-
-/** A database that is away is UNAVAILABLE, so that callers say 503; anything else is our own fault and stays as it is. */
-function databaseError(cause: unknown): unknown {
-  const code = (cause as { code?: string }).code ?? ''
-  const away = code.startsWith('08') || code.startsWith('57') || code.startsWith('53') || /^E[A-Z]+$/.test(code)
-  const lost =
-    cause instanceof Error &&
-    /Connection terminated|timeout|Client has encountered a connection error|starting up/.test(cause.message)
-  if (!away && !lost) return cause
-  return new BulkheadError('UNAVAILABLE', 'The database does not answer.', {
-    remedy: 'It comes back by itself; try again in a moment.',
-    cause,
-  })
 }

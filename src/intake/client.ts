@@ -44,6 +44,7 @@ export function createIntakeClient(): Intake {
     const waiting = sent.get(id)
     if (!waiting) return
     sent.delete(id)
+    bytesWaiting -= waiting.frame.length
     clearTimeout(waiting.timer)
     if (error) waiting.reject(new BulkheadError(error.code, error.message))
     else waiting.resolve(result)
@@ -88,6 +89,7 @@ export function createIntakeClient(): Intake {
     if (!waiting) return
     sent.delete(id)
     unsent.delete(id)
+    bytesWaiting -= waiting.frame.length
     clearTimeout(waiting.timer)
     waiting.reject(
       new BulkheadError('UNAVAILABLE', 'The message could not be read.', { remedy: 'Send it again in a moment.' }),
@@ -107,15 +109,13 @@ export function createIntakeClient(): Intake {
       asked++
       const frame = encodeFrame({ id, method, params }, bytes)
       bytesWaiting += frame.length
-      return new Promise<IntakeMethods[typeof method]['answer']>((resolve, reject) => {
+      return new Promise((resolve, reject) => {
         const timer = setTimeout(() => fail(id), TIMEOUT)
         const waiting: Waiting = { frame, resolve: resolve as (value: unknown) => void, reject, timer }
         if (current) {
           sent.set(id, waiting)
           current.send(id, frame)
         } else unsent.set(id, waiting)
-      }).finally(() => {
-        bytesWaiting -= frame.length
       })
     },
   }

@@ -11,7 +11,15 @@ import { decodeTilePath, narrowBundle, TILE_WIDTH, type Tile, tilePath } from '.
  */
 type Found = { type: string; cache: string; body: Buffer }
 
-const PATH = /^\/(main|control)\/(checkpoint|tile\/[0-9a-z/.]{1,60})$/
+/** Every route there is, below /main/ and /control/, for GET and HEAD. With a slash at its end it stands for all tiles below. */
+export const ROUTES: Record<string, (folder: string, rest: string) => Promise<Found | null>> = {
+  checkpoint: folder => findCheckpoint(folder),
+  'tile/': async (folder, rest) => {
+    const tile = decodeTilePath(`tile/${rest}`)
+    return tile && findTile(folder, tile)
+  },
+}
+const PATH = /^\/(main|control)\/([a-z]{1,20}\/?)([0-9a-z/.]{0,60})$/
 const HASH = 32
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 
@@ -41,10 +49,9 @@ export function serveTiles(options: { dir: string; host: string; port: number; l
 async function find(dir: string, method: string | undefined, url: string | undefined): Promise<Found | null> {
   const match = method === 'GET' || method === 'HEAD' ? PATH.exec(url ?? '') : null
   if (!match) return null
-  const folder = join(dir, match[1]!)
-  if (match[2] === 'checkpoint') return findCheckpoint(folder)
-  const tile = decodeTilePath(match[2]!)
-  return tile && findTile(folder, tile)
+  const [, log, name, rest] = match as unknown as [string, string, string, string]
+  if (!Object.hasOwn(ROUTES, name) || (rest !== '' && !name.endsWith('/'))) return null
+  return ROUTES[name]!(join(dir, log), rest)
 }
 
 async function findCheckpoint(folder: string): Promise<Found | null> {

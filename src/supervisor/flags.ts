@@ -28,8 +28,15 @@ export function compartmentFlags(name: CompartmentName, home: string, program: s
   ]
 }
 
+const PARSER_HEAP = 256 // MiB: what makes a parser larger than that ends it, and the next one starts
+
 /** A parser reads its own code, and nothing else exists for it. */
 export function intakeFlags(name: IntakeName, program: string): string[] {
   const own = [intakes[name].entry, 'src/intake', 'src/wire', 'src/trust', 'src/base', 'package.json']
-  return ['--permission', ...commonFlags, ...own.map(part => read(join(program, part)))]
+  return [
+    '--permission',
+    `--max-old-space-size=${PARSER_HEAP}`,
+    ...commonFlags,
+    ...own.map(part => read(join(program, part))),
+  ]
 }

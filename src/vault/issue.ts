@@ -52,7 +52,7 @@ export function createIssuer(needs: Needs) {
       // A challenge is in the digest; a RenewalReq has none and is entitled by its signer.
       const by = asked.kind === 'RenewalReq' ? asked.signer : ''
       const issued = await retries(`${path}\n${by}\n${asked.digest}`, () => decideAndIssue(path, asked))
-      return answerMessage(found, keys, random, { issued })
+      return await answerMessage(found, keys, random, { issued })
     } catch (error) {
       const failInfo = failInfoOf(error)
       if (failInfo === undefined) throw error
@@ -80,12 +80,22 @@ export function createIssuer(needs: Needs) {
     const { invitation } = await needs.invitations.current(id)
     const { tier, unit, groups, signed, identityDays } = invitation
     const known = await store.findPath({ path, spki: asked.spki.toString('base64') })
-    const again = issuedBefore(known.sameKey, '')
+    const again = await issuedBefore(known.sameKey, '')
     if (again) return again
     if (known.devices >= DEVICES_PER_PATH)
       throw new BulkheadError('REFUSED', 'SCEP: too many devices used one profile.')
     await needs.uses.take(id, invitation.uses, asked.digest)
-    const grant = { path, tier, unit, groups, signed, identityDays, invitation: id, topic: needs.topic(), url: needs.url }
+    const grant = {
+      path,
+      tier,
+      unit,
+      groups,
+      signed,
+      identityDays,
+      invitation: id,
+      topic: needs.topic(),
+      url: needs.url,
+    }
     const fresh = { ...grant, previous: '', enrolledAt: clock() }
     const first = known.first || claimed.has(path) ? undefined : await issue({ ...fresh, device: path }, asked, path)
     const issued = first ?? (await issue({ ...fresh, device: randomUuid(random) }, asked, path))
@@ -101,7 +111,7 @@ export function createIssuer(needs: Needs) {
     const voucher = openValid(await store.findCertificate(old), trusted, clock())
     if (voucher.path !== path) throw new BulkheadError('REFUSED', 'SCEP: the certificate belongs to another path.')
     const { sameKey } = await store.findPath({ path, spki: asked.spki.toString('base64') })
-    const again = issuedBefore(sameKey, old)
+    const again = await issuedBefore(sameKey, old)
     if (again) return again
     const { certificate: _, publicKey: _key, notAfter: _end, type: _type, platform: _platform, ...kept } = voucher
     const issued = await issue({ ...kept, previous: old }, asked, undefined)
@@ -110,13 +120,13 @@ export function createIssuer(needs: Needs) {
   }
 
   /** The certificate that this key got before, made again. Throws REFUSED where it is not valid any more. */
-  function issuedBefore(rows: CertificateRow[], previous: string): Buffer | undefined {
+  async function issuedBefore(rows: CertificateRow[], previous: string): Promise<Buffer | undefined> {
     for (const row of rows) {
       const voucher = openVoucher(row, trusted)
       if (voucher.previous !== previous) continue
       if (row.state !== 'valid')
         throw new BulkheadError('REFUSED', 'SCEP: the key had a certificate that is not valid any more.')
-      const { der, sha256 } = makeCertificate(voucher, Buffer.from(row.serial, 'hex'), keys)
+      const { der, sha256 } = await makeCertificate(voucher, Buffer.from(row.serial, 'hex'), keys)
       if (sha256 === row.sha256) return der
     }
     return undefined
@@ -128,7 +138,7 @@ export function createIssuer(needs: Needs) {
     const notAfter = endOf(clock(), grant.identityDays, keys)
     const serial = newSerial(random)
     if (grant.device === enrols) claim(enrols)
-    const { der, sha256: certificate } = makeCertificate({ ...grant, publicKey, notAfter }, serial, keys)
+    const { der, sha256: certificate } = await makeCertificate({ ...grant, publicKey, notAfter }, serial, keys)
     const voucher: Voucher = {
       ...grant,
       type: 'bulkhead-voucher/v1',

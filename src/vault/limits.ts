@@ -19,7 +19,7 @@ export const perMinute: Readonly<Record<VaultMethod, number>> = {
 
 const MINUTE = 60
 
-/** Counts calls; throws LIMIT for the one too many. One count for each caller and method, begun anew each minute. `clock`: seconds. */
+/** Counts calls; throws UNAVAILABLE for the one too many. One count for each caller and method, begun anew each minute. `clock`: seconds. */
 export function createLimits(clock: () => number, table: Readonly<Record<VaultMethod, number>> = perMinute) {
   const counts = new Map<string, number>()
   let minute = 0
@@ -31,7 +31,7 @@ export function createLimits(clock: () => number, table: Readonly<Record<VaultMe
     const count = (counts.get(name) ?? 0) + 1
     counts.set(name, count)
     if (count <= table[method]) return
-    throw new BulkheadError('LIMIT', `The vault answers ${method} at most ${table[method]} times a minute.`, {
+    throw new BulkheadError('UNAVAILABLE', `The vault answers ${method} at most ${table[method]} times a minute.`, {
       remedy: 'Try again in a minute.',
     })
   }

@@ -1,7 +1,7 @@
 // The outside of a SCEP request: intake takes it apart, and this file checks what it found against the bytes. Rules: the CA's key opens
 // nothing; whatever fails after the RA's key was used fails with one and the same answer; intake may be somebody else's by now, so a
 // part that it hands back counts only where it stands in the bytes that were signed or decrypted.
-import { type KeyObject, sign } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { BulkheadError, type ErrorCode } from '../base/errors.ts'
 import type { RequestFound, ScepFound } from '../intake/api.ts'
 import type { Intake } from '../intake/client.ts'
@@ -11,10 +11,10 @@ import type { Certificate } from '../wire/pkcs/certificate.ts'
 import { type ContentAlgorithm, decryptKey, openEnvelope } from '../wire/pkcs/enveloped-data.ts'
 import { decodeKey, publicKeyOf } from '../wire/pkcs/key.ts'
 import { verifySigned } from '../wire/pkcs/verify.ts'
-import { encodeCertRep } from '../wire/scep/certrep.ts'
+import { prepareCertRep } from '../wire/scep/certrep.ts'
 import type { FailInfo } from '../wire/scep/vocabulary.ts'
 import type { VaultKeys } from './keys.ts'
-import { verifyFound } from './signer.ts'
+import { signLater, verifyFound } from './signer.ts'
 
 /** A request whose signatures hold. Whether its challenge or signer entitles it to anything is not decided here. */
 export type Asked = {
@@ -143,12 +143,12 @@ export function failInfoOf(error: unknown): FailInfo | undefined {
 }
 
 /** The CertRep: with the certificate, or with what was wrong. */
-export function answerMessage(
+export async function answerMessage(
   found: ScepFound,
   keys: VaultKeys,
   random: (size: number) => Buffer,
   outcome: { issued: Buffer } | { failInfo: FailInfo },
-): Buffer {
+): Promise<Buffer> {
   const { digest, issuer, serial } = found.signer
   // Only names and key of the throw-away certificate are needed, and intake has read them: the vault parses no stranger's certificate.
   const recipient = {
@@ -157,7 +157,7 @@ export function answerMessage(
     serial: from64(serial),
     spki: from64(found.signerKey),
   }
-  return encodeCertRep({
+  const { bytes, seal } = prepareCertRep({
     ...('issued' in outcome
       ? { status: 'SUCCESS', issued: outcome.issued }
       : { status: 'FAILURE', failInfo: outcome.failInfo }),
@@ -167,9 +167,9 @@ export function answerMessage(
     caCertificate: keys.ca.certificate.der,
     recipientCertificate: recipient as unknown as Certificate,
     raCertificate: keys.ra.certificate,
-    raSign: bytes => sign(digest, bytes, keys.ra.key),
     randomBytes: random,
     contentAlgorithm: contentAlgorithms.get(found.contentAlgorithm.oid) ?? 'aes-128-cbc',
     digest,
   })
+  return seal(await signLater(digest, bytes, keys.ra.key))
 }

@@ -1,9 +1,13 @@
-import type { KeyObject } from 'node:crypto'
+import { type KeyObject, sign } from 'node:crypto'
+import { promisify } from 'node:util'
 import type { SignerFound } from '../intake/api.ts'
 import { OID } from '../wire/der/oids.ts'
 import { readDer } from '../wire/der/read.ts'
 import { octetsOf, oidOf } from '../wire/der/values.ts'
 import { type Signer, verifySigner } from '../wire/pkcs/signed-data.ts'
+
+/** Signs on another thread: an RSA signature takes half a millisecond, in which the vault answers others. */
+export const signLater = promisify(sign)
 
 /**
  * Whether the key's owner signed exactly this content. Intake only found the parts: the digest of the content is taken from the

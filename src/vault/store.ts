@@ -4,6 +4,7 @@
 // gets no token. Rules: fixed statements, no text is ever put together.
 import type { Pool } from 'pg'
 import { batcher } from '../base/batch.ts'
+import { databaseError } from '../base/database.ts'
 import type { Approval } from '../trust/approval.ts'
 
 export type CertificateRow = {
@@ -69,7 +70,7 @@ const SQL = {
   due: `
     select w.device_id as device, w.channel, w.due::text as due, now()::text as at, w.attempts,
       case when w.channel = '' then d.push else u.push end as push,
-      coalesce(d.last_seen > w.pushed_at, false) as came,
+      coalesce(d.last_seen >= date_trunc('second', w.pushed_at), false) as came, -- the edge's clock ticks in seconds
       exists (select 1 from edge.pending p where p.device_id = w.device_id and p.channel = w.channel and p.expires_at > now()) as waiting
     from edge.wake w
     left join edge.device d on d.device_id = w.device_id
@@ -90,9 +91,14 @@ const SQL = {
 export type Store = ReturnType<typeof createStore>
 
 export function createStore(pg: Pool) {
-  /** Prepared once for each connection, under its name. */
-  const query = async <Row extends object>(name: keyof typeof SQL, values: unknown[]) =>
-    (await pg.query<Row>({ name, text: SQL[name], values })).rows
+  /** Prepared once for each connection, under its name. Throws UNAVAILABLE where the database is away. */
+  async function query<Row extends object>(name: keyof typeof SQL, values: unknown[]) {
+    try {
+      return (await pg.query<Row>({ name, text: SQL[name], values })).rows
+    } catch (cause) {
+      throw databaseError(cause)
+    }
+  }
 
   const insert = batcher<NewCertificate, true>({
     most: 500,

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test'
 import { createDevice, type Device } from '../../simulator/device.ts'
 import { createFleet, inParallel } from '../../simulator/fleet.ts'
 import type { Answer } from '../../simulator/http.ts'
+import { mdmSignature } from '../../simulator/identity.ts'
 import { openHome } from '../../src/cli/client.ts'
 import { approve, loadPasskey } from '../../src/cli/passkey.ts'
 import { canonical } from '../../src/trust/canonical.ts'
@@ -20,7 +21,7 @@ import { requests } from './hostile/http.ts'
 import { plists } from './hostile/plists.ts'
 import { open, post, scep } from './hostile/scep.ts'
 import { signatures } from './hostile/signatures.ts'
-import { CANARY, type Item, pathOf, type World } from './hostile/world.ts'
+import { CANARY, pathOf, type World } from './hostile/world.ts'
 
 // Section "bad input" of the promises, over public HTTP against one installation. After each item: the answer was small and clear,
 // a device that was enrolled before checks in at once, and nothing was stored.
@@ -71,23 +72,25 @@ function memory(): number {
 
 /** A digest of every table, and the ledger's size. Left out: journals of what was refused, and when a device was last seen. */
 async function stored(without = ''): Promise<Record<string, string>> {
-  const { database, urls } = world.home
-  const tables = await database.query<{ name: string }>(
+  const { rows } = await world.home.database.query<{ name: string; digest: string }>(await digests(), [without])
+  const checkpoint = await (await fetch(`${world.home.urls.ledger}/main/checkpoint`)).text()
+  return Object.fromEntries([...rows.map(({ name, digest }) => [name, digest]), ['ledger', checkpoint.split('\n')[1]!]])
+}
+
+let digestsQuery: string | undefined
+async function digests(): Promise<string> {
+  if (digestsQuery) return digestsQuery
+  const { rows } = await world.home.database.query<{ name: string }>(
     `select table_schema || '.' || table_name as name from information_schema.tables
-     where table_schema in ('edge', 'console', 'vault', 'watch') and table_type = 'BASE TABLE' order by 1`,
+     where table_schema in ('edge', 'console', 'vault', 'watch') and table_type = 'BASE TABLE'`,
   )
-  const found: Record<string, string> = {}
-  for (const { name } of tables.rows) {
-    if (name === 'watch.trace' || name === 'edge.history') continue
-    const { rows } = await database.query(
-      `select count(*) || ' ' || coalesce(md5(string_agg(r, '' order by r)), '') as digest from
-       (select (to_jsonb(t) - 'last_seen')::text as r from ${name} t where coalesce(to_jsonb(t) ->> 'device_id', '') <> $1) rows`,
-      [without],
-    )
-    found[name] = rows[0].digest
-  }
-  const checkpoint = await (await fetch(`${urls.ledger}/main/checkpoint`)).text()
-  return { ...found, ledger: checkpoint.split('\n')[1]! }
+  const names = rows.map(({ name }) => name).filter(name => name !== 'watch.trace' && name !== 'edge.history')
+  assert.ok(names.length > 10)
+  const one = (name: string) =>
+    `select '${name}' as name, count(*) || ' ' || coalesce(md5(string_agg(r, '' order by r)), '') as digest from
+     (select (to_jsonb(t) - 'last_seen')::text as r from ${name} t where coalesce(to_jsonb(t) ->> 'device_id', '') <> $1) rows`
+  digestsQuery = names.map(one).join(' union all ')
+  return digestsQuery
 }
 
 /** Small, clear, and nothing of the inside. */
@@ -221,14 +224,17 @@ test('an invitation that has expired gives no profile, and a profile of it no ce
   assert.deepEqual(await stored(), before)
 })
 
-test('forty bodies of four megabytes at once keep nobody waiting for long, and not much memory', async () => {
+test('a hundred bodies of four megabytes at once, three times, keep nobody out and do not pile up', async () => {
   const body = Buffer.concat([Buffer.from(`<plist><string>${CANARY}`), Buffer.alloc(4_000_000, 0x20)])
-  const { attacker } = world
-  const large = createDevice({ seed: 'large', model: 'iphone', http: { sockets: 40 } })
-  Object.assign(large.state, { enrolment: attacker.state.enrolment, identity: attacker.state.identity })
-  const all = Promise.all(Array.from({ length: 40 }, () => large.send('connect', body)))
-  await isUnharmed()
-  for (const answer of await all) isClear(answer, [400, 503])
+  const { enrolment, identity } = world.attacker.state
+  const large = createDevice({ seed: 'large', model: 'iphone', http: { sockets: 100 } })
+  Object.assign(large.state, { enrolment, identity })
+  const signature = mdmSignature(body, identity!)
+  for (let times = 0; times < 3; times++) {
+    const all = Promise.all(Array.from({ length: 100 }, () => large.send('connect', body, { signature })))
+    await isUnharmed()
+    for (const answer of await all) isClear(answer, [400, 503])
+  }
   large.close()
   await isUnharmed()
 })
@@ -272,20 +278,10 @@ test('whoever does not finish the head of a request is sent away', async () => {
   assert.match(await unfinished, /^HTTP\/1\.1 404 Not Found\r\n/)
 })
 
-test('TMP memory', () => {
-  for (const name of listeners)
-    for (const pid of world.home.pids(name))
-      console.log(
-        name,
-        pid,
-        /VmHWM.*|VmRSS.*/g.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[0],
-        readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmRSS.*/)?.[0],
-      )
-})
 test('after all of this the same processes run, with no more memory than is bounded', () => {
   assert.equal(pids(), started.pids)
   const grown = memory() - started.memory
-  assert.ok(grown < 400, `${grown} MiB more than the ${started.memory} MiB of the beginning`)
+  assert.ok(grown < 600, `${grown} MiB more than the ${started.memory} MiB of the beginning`)
 })
 
 test('no log repeats what was sent, or says who a device is', () => {

@@ -92,6 +92,11 @@ const plans: Record<string, (mine: Side, other: Side) => Promise<unknown>> = {
   },
   'the body becomes an order to erase': mine =>
     query("update console.orders set body = $2, class = 'read' where order_id = $1", [mine.order, eraseBody()]),
+  'the body says something else, in clear': (mine, other) =>
+    query('update console.orders set body = $2, secret = false where order_id = $1', [
+      mine.order,
+      bodyOf('DeviceLock', `<key>Message</key><string>for ${other.id}</string>`),
+    ]),
   'a standing order is made of it, for every device': async (mine, other) => {
     await query("update console.orders set kind = 'standing' where order_id = $1", [mine.order])
     await queue(mine.order, other.id)
@@ -114,6 +119,8 @@ const plans: Record<string, (mine: Side, other: Side) => Promise<unknown>> = {
       [mine.id, other.id],
     ])
   },
+  'the work is renamed, so that its answer ends nothing': mine =>
+    query('update edge.pending set command_uuid = gen_random_uuid() where order_id = $1', [mine.order]),
   'the work is queued again, so that it is done twice': async mine => {
     await query(
       `insert into edge.pending (device_id, order_id, serial, command_uuid, expires_at) values ($1, $2, 1, gen_random_uuid(), 'infinity')`,
@@ -134,10 +141,11 @@ const swapVouchers = (mine: Side, other: Side) =>
      where c.device_id = any ($1) and o.device_id = any ($1) and o.device_id <> c.device_id`,
     [[mine.id, other.id]],
   )
-const eraseBody = () =>
+const bodyOf = (action: string, keys = '') =>
   Buffer.from(
-    '<?xml version="1.0" encoding="UTF-8"?><plist version="1.0"><dict><key>Command</key><dict><key>RequestType</key><string>EraseDevice</string></dict><key>CommandUUID</key><string>{{command-uuid}}</string></dict></plist>',
+    `<?xml version="1.0" encoding="UTF-8"?><plist version="1.0"><dict><key>Command</key><dict><key>RequestType</key><string>${action}</string>${keys}</dict><key>CommandUUID</key><string>{{command-uuid}}</string></dict></plist>`,
   )
+const eraseBody = () => bodyOf('EraseDevice')
 
 const cases: Case[] = []
 const untouched: Side[] = []
@@ -259,14 +267,19 @@ for (const table of [...Object.keys(tables), 'plans'])
   })
 
 test('the refusals of the turnstile and vouchers that do not hold leave traces', async () => {
-  const { rows } = await until(async () => {
-    const found = await query('select code, device_id, order_id from watch.trace')
-    return found.rows.length > 0 && found
-  })
-  const refused = new Set(rows.filter(({ code }) => code === 'turnstile-refused').map(({ order_id }) => order_id))
-  const plan = cases.find(({ name }) => name === 'the body becomes an order to erase')!
-  await until(() => refused.has(plan.mine.order))
-  assert.ok(rows.some(({ code }) => code === 'voucher-unproven'))
+  const orderOf = (name: string) => cases.find(one => one.name === name)!.mine.order
+  const traced = (code: string, order: string | null) =>
+    until(async () => {
+      const { rowCount } = await query(
+        'select from watch.trace where code = $1 and ($2::uuid is null or order_id = $2)',
+        [code, order],
+      )
+      return rowCount === 0 ? undefined : true
+    })
+  await traced('turnstile-refused', orderOf('the body becomes an order to erase'))
+  await traced('turnstile-refused', orderOf('work of an order is queued for a device that it is not for'))
+  await traced('queue-unproven', orderOf('the work is renamed, so that its answer ends nothing'))
+  await traced('voucher-unproven', null)
 })
 
 test('whoever approves signs nothing that was changed after it was drafted', async () => {
@@ -300,6 +313,7 @@ test('a tier that was raised in the tables gives no right to erase', async () =>
   await query(`update vault.certificate set voucher = replace(voucher, '"private"', '"full"') where device_id = $1`, [
     id,
   ])
+  await installation.renew('console') // it remembers what it verified
   await assert.rejects(erase, { code: 'REFUSED' })
   await query(`update vault.certificate set voucher = replace(voucher, '"full"', '"private"') where device_id = $1`, [
     id,
@@ -386,12 +400,13 @@ describe('invitations, column by column', () => {
   })
 
   test('no voucher says anything that its invitation did not', async () => {
-    const { rows } = await query('select v.voucher from vault.certificate v')
     const unit = owner.trusted.roster.units[0]!.id
     const all = tried
       .flatMap(({ private: mine, full }) => [...mine, ...full])
       .filter(({ device }) => device.state.enrolment)
     assert.ok(all.length > tried.length)
+    const paths = all.map(({ device }) => idOf(device))
+    const { rows } = await query('select voucher from vault.certificate where path_id = any ($1)', [paths])
     const vouchers = rows.map(({ voucher }) => JSON.parse(voucher) as Voucher)
     for (const { device, rights } of all) {
       const voucher = vouchers.find(one => one.path === idOf(device))!

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -32,18 +32,25 @@ export type OrderShown = {
 }
 export type Installation = Awaited<ReturnType<typeof startInstallation>>
 
+/** `user`: another user, by number, and a copy of the program that this user can read; only root can choose one. */
+type Options = { up?: string[]; user?: { id: number; program: string } }
+
 /** The real program in a home of its own: every compartment, PostgreSQL, software passkeys. About 5 s. `up`: further options of `bulkhead up`. */
-export async function startInstallation(options: { up?: string[] } = {}) {
+export async function startInstallation(options: Options = {}) {
   const home = mkdtempSync(join(tmpdir(), 'bh-'))
   chmodSync(home, 0o755) // compartments run as users of their own
   const passkey = join(home, 'owner.passkey')
-  await cli(['init', '--home', home, '--owner', 'test-owner', '--software-passkey', passkey])
-  let running = await up(home, options.up)
+  const { user } = options
+  if (user) chownSync(home, user.id, user.id)
+  const ids = user && [`--reuid=${user.id}`, `--regid=${user.id}`, '--clear-groups']
+  const command = user ? ['setpriv', ...ids!, join(user.program, 'bin/bulkhead')] : [bulkhead]
+  await cli(['init', '--home', home, '--owner', 'test-owner', '--software-passkey', passkey], command)
+  let running = await up(home, options.up, command)
   let admin: Pool | undefined
 
   /** One command, as a person types it; its JSON. */
   const ask = async <T = Record<string, unknown>>(...line: string[]): Promise<T> =>
-    JSON.parse(await cli([...line, '--home', home, '--json'])) as T
+    JSON.parse(await cli([...line, '--home', home, '--json'], command)) as T
   const show = (order: string) => ask<OrderShown>('order', 'show', order)
 
   return {
@@ -60,6 +67,10 @@ export async function startInstallation(options: { up?: string[] } = {}) {
     },
     /** The console as the command line asks it, without the half second that a process takes. */
     console: consoleClient(home),
+    /** The supervisor's process. */
+    get pid() {
+      return running.child.pid!
+    },
     /** What `up` wrote to stderr. */
     said: () => running.said(),
     invite({ tier = 'private', uses = 1, unsigned, identityDays, group, expires }: Invite = {}) {
@@ -120,7 +131,7 @@ export async function startInstallation(options: { up?: string[] } = {}) {
       await end(running.child, signal)
     },
     async startUp() {
-      running = await up(home, options.up)
+      running = await up(home, options.up, command)
     },
     async stop() {
       await this.stopUp()
@@ -144,14 +155,15 @@ export async function until<T>(what: () => T | Promise<T>, seconds = 30): Promis
   throw new Error('It did not happen in time.')
 }
 
-export async function cli(line: string[]): Promise<string> {
-  return (await promisify(execFile)(bulkhead, line, { maxBuffer: 64 * 1024 * 1024 })).stdout
+export async function cli(line: string[], [file, ...words]: string[] = [bulkhead]): Promise<string> {
+  return (await promisify(execFile)(file!, [...words, ...line], { maxBuffer: 64 * 1024 * 1024, timeout: READY_MS }))
+    .stdout
 }
 
 type Urls = { edge: string; console: string; app: string; ledger: string }
 
-async function up(home: string, more: string[] = []) {
-  const child = spawn(bulkhead, ['up', '--home', home, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
+async function up(home: string, more: string[] = [], [file, ...words]: string[]) {
+  const child = spawn(file!, [...words, 'up', '--home', home, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, errors] = ['', '']
   child.stderr.on('data', chunk => {
     errors += chunk

@@ -5,7 +5,7 @@ import { type GroupVersion, groupDigest } from '../../trust/order.ts'
 import { groupLineOut, groupOut, groupsOut, signedIn } from '../api.ts'
 import { appendLeaves, type Desk } from '../desk.ts'
 import { type Api, answers, named, takes } from '../routing.ts'
-import { devicesOfGroup, findGroup, type GroupRow, newestGroups, verifyGroup, verifyGroupRow } from './store.ts'
+import { currentGroup, devicesOfGroup, type GroupRow, newestGroups, verifyGroup, verifyGroupRow } from './store.ts'
 
 const list = createRoute({ method: 'get', path: '/api/groups', responses: answers(groupsOut) })
 const show = createRoute({ method: 'get', path: '/api/groups/{name}', request: named, responses: answers(groupOut) })
@@ -22,8 +22,8 @@ export function groupRoutes(api: Api, desk: Desk) {
     return context.json({ groups: await Promise.all(rows.map(row => lineOf(desk, row))) }, 200)
   })
   api.openapi(show, async context => {
-    const row = await findGroup(desk.db, context.req.valid('param').name)
-    const members = await devicesOfGroup(desk, verifyGroupRow(row, desk.trusted))
+    const { row, group: proven } = await currentGroup(desk, context.req.valid('param').name)
+    const members = await devicesOfGroup(desk, proven)
     const { group_id: group, alias, version, statement, approval } = row
     return context.json({ group, alias, version, devices: members.length, members, statement, approval }, 200)
   })

@@ -7,7 +7,7 @@ import type { Database } from '../database.ts'
 import type { Desk } from '../desk.ts'
 import { certificates } from '../devices/store.ts'
 
-/** Versions of groups, each a statement that a member approved. Whoever deletes the newest rolls a group back; nobody can write one. */
+/** Versions of groups, each a statement that a member approved. Whoever deletes the newest ends what a group is for; nobody can write one. */
 export type GroupRow = { group_id: string; version: number; alias: string; statement: string; approval: Approval }
 const columns = ['group_id', 'version', 'alias', 'statement', 'approval'] as const
 
@@ -51,6 +51,20 @@ export function verifyGroupRow(row: GroupRow, trusted: Trusted): GroupVersion {
       remedy: 'Put the row back from a backup.',
     })
   return group
+}
+
+/**
+ * The newest version of a group by id or alias, which the ledger must know as the newest: whoever deletes rows rolls no group back.
+ * Throws NOT_FOUND, AMBIGUOUS, UNPROVEN.
+ */
+export async function currentGroup(desk: Desk, name: string): Promise<{ row: GroupRow; group: GroupVersion }> {
+  const row = await findGroup(desk.db, name)
+  const group = verifyGroupRow(row, desk.trusted)
+  const next = await desk.ledger.find({ log: 'main', unique: `group:${group.id}:${group.version + 1}` })
+  if (next === null) return { row, group }
+  throw new BulkheadError('UNPROVEN', `The newest version of group ${group.id} is missing.`, {
+    remedy: 'Put the row back from a backup.',
+  })
 }
 
 /** Enrolled devices of a group: the version's members, and those whose verified voucher names the group. */

@@ -183,7 +183,7 @@ test('an order says for each device what became of it, and NotNow with its reaso
   )
   await approve(drafted, desk.roster.operator)
   await desk.owner.query(
-    `update edge.pending set state = 'not-now', attempts = 6 where order_id = $1 and device_id = $2`,
+    `update edge.pending set state = 'not-now', attempts = 3 where order_id = $1 and device_id = $2`,
     [drafted.order, phone.device],
   )
   await desk.owner.query(`delete from edge.pending where order_id = $1 and device_id = $2`, [

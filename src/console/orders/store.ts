@@ -142,8 +142,7 @@ export function shownResult({ state, attempts, code, domain, at }: Delivery): Re
   if (state === 'pending' || state === 'sent') return null
   const result = { code, domain, at: at.toISOString() }
   if (state !== 'not-now') return result
-  const times = Math.max(1, Math.ceil(attempts / 2)) // each try counts once when it is sent and once when it is put off
-  const said = times === 1 ? 'once' : `${times} times`
+  const said = attempts === 1 ? 'once' : `${attempts} times`
   return { ...result, reason: `The device said NotNow ${said}; it is asked again when it comes.` }
 }
 

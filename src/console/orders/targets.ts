@@ -5,7 +5,7 @@ import { rightsNeededBy, TIERS } from '../../wire/apple/rights.ts'
 import type { PlistDict } from '../../wire/plist/plist.ts'
 import { breathe, type Desk } from '../desk.ts'
 import { certificates, resolveDevices } from '../devices/store.ts'
-import { devicesOfGroup, findGroup, verifyGroupRow } from '../groups/store.ts'
+import { currentGroup, devicesOfGroup } from '../groups/store.ts'
 
 export type Wanted = { devices?: string[] | undefined; group?: string | undefined; all?: true | undefined }
 export type Target = { device: string; tier: Tier }
@@ -18,7 +18,7 @@ export async function resolveTargets(desk: Desk, wanted: Wanted): Promise<Target
     throw new BulkheadError('BAD_REQUEST', 'An order is for devices, for one group, or for all: one of them.')
   if (wanted.devices !== undefined) return { targets: await namedDevices(desk, wanted.devices) }
   if (wanted.group === undefined) return { targets: some(await proven(desk)) }
-  const group = verifyGroupRow(await findGroup(desk.db, wanted.group), desk.trusted)
+  const { group } = await currentGroup(desk, wanted.group)
   const targets = some(await proven(desk, await devicesOfGroup(desk, group)))
   return { targets, group: { id: group.id, version: group.version } }
 }

@@ -23,6 +23,9 @@ export async function connect(proof: Proof, context: Context): Promise<Passed | 
   }
   const channel = channelOf(found.message.user, voucher.device, context)
   if (found.message.status === 'Idle') await queueRenewal(identity, context)
+  // A device that could not read a command may not know its UUID either: it was the one that was sent.
+  if (found.message.status === 'CommandFormatError' && found.message.command === null)
+    await context.store.fail(voucher.device, channel, null, 'command-unreadable')
   let next = await context.store.connect(answerOf(found.message, voucher, channel))
   if (wasAnswered(next, found.message, voucher, channel)) {
     context.trace('queue-unproven', { device: voucher.device, order: next.order! })

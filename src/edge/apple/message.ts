@@ -58,7 +58,7 @@ async function firstUse(identity: Identity, context: Context) {
   if (identity.used) return
   if (voucher.previous !== '') {
     await context.store.supersede(voucher.previous, voucher.device)
-    context.identities.forget(voucher.path)
+    await context.identities.ofPath(voucher.path, true) // keeps this identity, and that it was used
   }
   identity.used = true
 }

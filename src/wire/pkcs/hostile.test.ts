@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { authority, Bench, ecKeys, party, rsaKeys, withoutOpenssl } from '../../../test/support/pkcs.ts'
 import { BulkheadError } from '../../base/errors.ts'
-import { encodeCertRep } from '../scep/certrep.ts'
+import { prepareCertRep } from '../scep/certrep.ts'
 import { decodePkiMessage, verifyPkiMessage } from '../scep/message.ts'
 import { decodeCertificate, encodeName, verifyCertificate } from './certificate.ts'
 import { decodeEnvelopedData, decryptKey, encodeEnvelopedData, openEnvelope } from './enveloped-data.ts'
@@ -18,7 +18,7 @@ const signer = { certificate: ec.certificate, digest: 'sha256', signingTime: new
 const signed = encodeSignedData({ content: Buffer.from('abc'), certificates: [ec.certificate], signer })
 const sealed = encodeEnvelopedData(Buffer.from('abc'), ra.certificate, { algorithm: 'des-cbc', randomBytes })
 const request = encodeRequest({ subject: encodeName({ CN: 'p' }), spki: ec.spki, challengePassword: 'c' }, ec.sign)
-const reply = encodeCertRep({
+const answer = prepareCertRep({
   status: 'SUCCESS',
   transactionID: '1',
   recipientNonce: randomBytes(16),
@@ -27,11 +27,11 @@ const reply = encodeCertRep({
   caCertificate: ca.certificate,
   recipientCertificate: ra.certificate,
   raCertificate: decodeCertificate(ra.certificate),
-  raSign: ra.sign,
   randomBytes,
   contentAlgorithm: 'aes-128-cbc',
   digest: 'sha256',
 })
+const reply = answer.seal(ra.sign(answer.bytes))
 
 /** Every decoder, with the cheap part of what follows it; true where a proof still held. */
 const readers: Record<string, [Buffer, (bytes: Buffer) => boolean]> = {

@@ -68,7 +68,7 @@ export function encodeSignedDataFrom(parts: SignedParts): Buffer {
   return encodeMessage({ ...parts, digests: [digestAlgorithm(digest)], signers: [signer] })
 }
 
-export interface SigningFields {
+export interface UnsignedFields {
   readonly content?: Uint8Array | undefined
   readonly contentType?: string
   readonly detached?: boolean
@@ -80,13 +80,18 @@ export interface SigningFields {
     /** Attributes besides content type and digest; `false`: sign the content without any. */
     readonly attributes?: readonly Attribute[] | false
     readonly signingTime?: Date
-    /** Signs with the digest and the certificate's private key; ECDSA in DER form. */
-    readonly sign: (bytes: Buffer) => Buffer
   }
 }
 
-/** Signs and assembles in one step. An absent content counts as empty (SCEP's failures are signed that way). */
-export function encodeSignedData(fields: SigningFields): Buffer {
+/** A message without its signature: the bytes to sign with the digest and the certificate's private key, and how the signature goes in. */
+export interface Unsigned {
+  readonly bytes: Buffer
+  /** ECDSA in DER form. */
+  readonly seal: (signature: Uint8Array) => Buffer
+}
+
+/** For whoever signs elsewhere. An absent content counts as empty (SCEP's failures are signed that way). */
+export function prepareSignedData(fields: UnsignedFields): Unsigned {
   const { content = Buffer.alloc(0), contentType = OID.data, signer } = fields
   const { digest, attributes = [] } = signer
   const certificate = 'tbs' in signer.certificate ? signer.certificate : decodeCertificate(signer.certificate)
@@ -94,14 +99,22 @@ export function encodeSignedData(fields: SigningFields): Buffer {
     attributes === false
       ? undefined
       : signedAttributesFor(content, signer.signingTime, { digest, contentType, attributes })
-  return encodeSignedDataFrom({
-    ...fields,
-    issuerAndSerial: issuerAndSerial(certificate),
-    digest,
-    kind: decodeKey(certificate.spki).kind,
-    signedAttributes,
-    signature: signer.sign(signedAttributes ?? Buffer.from(content)),
-  })
+  const kind = decodeKey(certificate.spki).kind
+  const parts = { ...fields, issuerAndSerial: issuerAndSerial(certificate), digest, kind, signedAttributes }
+  return {
+    bytes: signedAttributes ?? Buffer.from(content),
+    seal: signature => encodeSignedDataFrom({ ...parts, signature }),
+  }
+}
+
+export interface SigningFields extends UnsignedFields {
+  readonly signer: UnsignedFields['signer'] & { readonly sign: (bytes: Buffer) => Buffer }
+}
+
+/** Signs and assembles in one step. */
+export function encodeSignedData(fields: SigningFields): Buffer {
+  const { bytes, seal } = prepareSignedData(fields)
+  return seal(fields.signer.sign(bytes))
 }
 
 /** Certificates and nothing else, as GetCACert answers and issued certificates travel (RFC 8894, 3.4). */

@@ -13,9 +13,9 @@ import {
 } from '../pkcs/enveloped-data.ts'
 import { publicKeyOf } from '../pkcs/key.ts'
 import { decodeSignedData, isIdentified, verifySigner } from '../pkcs/signed-data.ts'
-import { certsOnly } from '../pkcs/signing.ts'
+import { certsOnly, type Unsigned } from '../pkcs/signing.ts'
 import { decodePkiMessage, type PkiMessage } from './message.ts'
-import { encodePkiMessage } from './sealing.ts'
+import { preparePkiMessage } from './sealing.ts'
 import type { FailInfo, PkiStatus } from './vocabulary.ts'
 
 export interface CertRepFields {
@@ -36,19 +36,17 @@ export interface CertRepFields {
   readonly recipientCertificate: Uint8Array | Certificate
   /** Decoded, since it is the same in every answer. */
   readonly raCertificate: Certificate
-  /** Signs with `digest` and the RA's key. */
-  readonly raSign: (bytes: Buffer) => Buffer
   readonly randomBytes: (size: number) => Buffer
   /** The one of the request, since old clients open nothing else. */
   readonly contentAlgorithm: ContentAlgorithm
   readonly digest: Digest
 }
 
-/** The answer to a PKCSReq or RenewalReq (RFC 8894, 3.3.2). Throws BAD_REQUEST where the certificate is missing. */
-export function encodeCertRep(fields: CertRepFields): Buffer {
+/** The answer to a PKCSReq or RenewalReq (RFC 8894, 3.3.2), for the RA to sign. Throws BAD_REQUEST where the certificate is missing. */
+export function prepareCertRep(fields: CertRepFields): Unsigned {
   const { status, raCertificate, caCertificate } = fields
   const sameCertificate = raCertificate.der.equals(caCertificate)
-  return encodePkiMessage({
+  return preparePkiMessage({
     messageType: 'CertRep',
     transactionID: fields.transactionID,
     senderNonce: fields.senderNonce,
@@ -59,7 +57,6 @@ export function encodeCertRep(fields: CertRepFields): Buffer {
     certificates: sameCertificate ? [caCertificate] : [raCertificate.der, caCertificate],
     signerCertificate: raCertificate,
     digest: fields.digest,
-    sign: fields.raSign,
   })
 }
 

@@ -9,7 +9,7 @@ import { decodeEnvelopedData, decryptKey, findRecipient, openEnvelope } from '..
 import { decodeRequest, encodeRequest, verifyRequest } from '../pkcs/request.ts'
 import { encodeSignedData } from '../pkcs/signed-data.ts'
 import { type Attribute, certsOnly } from '../pkcs/signing.ts'
-import { type CertRepFields, decodeCertRep, encodeCertRep } from './certrep.ts'
+import { type CertRepFields, decodeCertRep, prepareCertRep } from './certrep.ts'
 import { decodePkiMessage, signerCertificate, verifyPkiMessage } from './message.ts'
 import { encodePkcsReq, type PkcsReqFields } from './pkcsreq.ts'
 import { CAPABILITIES } from './vocabulary.ts'
@@ -44,8 +44,8 @@ function asked(more: Partial<PkcsReqFields> = {}): Buffer {
   })
 }
 
-function answered(more: Partial<CertRepFields> = {}): Buffer {
-  return encodeCertRep({
+function answered(more: Partial<CertRepFields> = {}, signer = ra): Buffer {
+  const { bytes, seal } = prepareCertRep({
     status: 'SUCCESS',
     transactionID,
     recipientNonce: senderNonce,
@@ -54,12 +54,12 @@ function answered(more: Partial<CertRepFields> = {}): Buffer {
     caCertificate: ca.certificate,
     recipientCertificate: throwAway.certificate,
     raCertificate,
-    raSign: ra.sign,
     randomBytes,
     contentAlgorithm: 'aes-128-cbc',
     digest: 'sha256',
     ...more,
   })
+  return seal(signer.sign(bytes))
 }
 
 const reader = {
@@ -118,7 +118,7 @@ test('a refusal carries its reason and no envelope', () => {
 test('an answer of another server, or to another request, is refused', () => {
   const other = { ...reader, serverCertificates: [throwAway.certificate] }
   assert.throws(() => decodeCertRep(answered(), other), code('UNPROVEN'))
-  assert.throws(() => decodeCertRep(answered({ raSign: ca.sign }), reader), code('UNPROVEN'))
+  assert.throws(() => decodeCertRep(answered({}, ca), reader), code('UNPROVEN'))
   assert.throws(() => decodeCertRep(answered({ transactionID: '1' }), reader), code('UNPROVEN'))
   assert.throws(() => decodeCertRep(answered({ recipientNonce: randomBytes(16) }), reader), code('UNPROVEN'))
   assert.throws(() => decodeCertRep(asked(), reader), code('MALFORMED'))

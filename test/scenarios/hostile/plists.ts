@@ -212,10 +212,6 @@ const odd: Record<string, ['connect' | 'checkin', Dict | Buffer]> = {
     'checkin',
     { UDID: 'U', MessageType: 'Authenticate', BatteryLevel: -1e308, DeviceCapacity: 2n ** 64n - 1n, QuotaSize: 1e15 },
   ],
-  'a name of three megabytes in a check-in': [
-    'checkin',
-    { UDID: 'U', MessageType: 'Authenticate', DeviceName: sized(3_000_000) },
-  ],
 }
 
 export const plists: Item[] = [
@@ -245,6 +241,16 @@ export const plists: Item[] = [
       send: ({ attacker }) => attacker.send(where, Buffer.isBuffer(message) ? message : binaryOf(message)),
     }),
   ),
+  {
+    name: 'a name of three megabytes in a check-in, and a short one again',
+    answers: 200,
+    stores: true,
+    send: async ({ attacker }) => {
+      const named = (DeviceName: string) =>
+        attacker.send('checkin', encodeXmlPlist({ UDID: 'U', MessageType: 'Authenticate', DeviceName }))
+      return [await named(sized(3_000_000)), await named('short')]
+    },
+  },
   {
     name: 'a value of ten megabytes',
     answers: 413,

@@ -32,14 +32,14 @@ export const CANARY = 'canary-9f2b7c'
 export const pathOf = (url: string) => new URL(url).pathname
 
 /** Bytes as they are, over a connection of their own; what came back until it was closed, or until `quietMs` without more. */
-export function raw(origin: string, bytes: string | Buffer, quietMs = 400): Promise<Answer> {
+export function raw(origin: string, bytes: string | Buffer, quietMs = 150): Promise<Answer> {
   const { hostname, port } = new URL(origin)
   return new Promise(resolve => {
     let got: Buffer = Buffer.alloc(0)
     const socket = connect(Number(port), hostname, () => socket.write(bytes))
     socket.setTimeout(quietMs + 3000) // for the first byte
     socket.on('data', chunk => {
-      got = Buffer.concat([got, chunk])
+      got = Buffer.concat([got, chunk as Buffer])
       socket.setTimeout(quietMs)
     })
     socket.on('timeout', () => socket.destroy())
