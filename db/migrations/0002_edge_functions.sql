@@ -60,7 +60,7 @@ begin
         and (o.statement::jsonb ->> 'expiresAt')::bigint > extract(epoch from now())
     on conflict do nothing returning device_id
   )
-  insert into edge.wake (device_id) select distinct device_id from queued on conflict (device_id, channel) do update set due = now(), attempts = 0, gone = false;
+  insert into edge.wake (device_id) select distinct device_id from queued order by device_id on conflict (device_id, channel) do update set due = now(), attempts = 0, gone = false;
   update edge.wake w set gone = false from unnest(devices, channels) as u (device, channel) where w.device_id = u.device and w.channel = u.channel and w.gone;
   insert into edge.user_channel (device_id, channel, push, sealed, seen_at)
     select device, channel, push, sealed, now() from unnest(devices, channels, pushes, sealed_in) as u (device, channel, push, sealed) where channel <> ''
@@ -208,6 +208,7 @@ begin
     insert into edge.pending (device_id, channel, order_id, command_uuid, expires_at)
       select t.device, t.channel, order_in, edge.command_uuid(order_in, t.device, t.channel, 0), expires from targets t
       where not exists (select 1 from edge.result r where r.order_id = order_in and r.device_id = t.device and r.channel = t.channel)
+      order by t.device, t.channel
     on conflict do nothing returning device_id, channel
   ), woken as (
     insert into edge.wake (device_id, channel) select a.device_id, a.channel from added a

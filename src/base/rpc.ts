@@ -102,20 +102,27 @@ async function answer(
   }
 }
 
-/** Joins what is written in one turn of the loop into one system call. */
+const LONGEST_WAIT = 1 // ms
+
+/** Joins what is written in one turn of the loop into one system call; where a turn is long, what is ready does not wait for the rest of it. */
 export function batchedWriter(socket: Socket): (data: Buffer) => void {
-  let corked = false
+  let since: number | undefined
   return data => {
     if (socket.destroyed) return
-    if (!corked) {
-      corked = true
+    const now = performance.now()
+    if (since === undefined) {
+      since = now
       socket.cork()
       setImmediate(() => {
-        corked = false
+        since = undefined
         socket.uncork()
       })
     }
     socket.write(data)
+    if (now - since < LONGEST_WAIT) return
+    since = now
+    socket.uncork()
+    socket.cork()
   }
 }
 

@@ -138,10 +138,13 @@ async function proofOf({ request, response, id }: Ask, edge: Edge): Promise<Proo
 }
 
 function certificateOf(request: IncomingMessage, edge: Edge): string | null {
-  if (edge.trustedProxy !== undefined && request.socket.remoteAddress === edge.trustedProxy)
+  if (edge.trustedProxy !== undefined && plainAddress(request.socket.remoteAddress) === edge.trustedProxy)
     return proxyCertificate(request)
   return tlsCertificate(request)
 }
+
+/** A listener on `::` shows IPv4 callers as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
+const plainAddress = (address = '') => address.replace(/^::ffff:(?=\d+\.)/, '')
 
 async function pki({ request, response, id, query }: Ask, edge: Edge): Promise<Passed | undefined> {
   const parameters = new URLSearchParams(query)

@@ -44,7 +44,6 @@ export type EdgeStore = ReturnType<typeof createEdgeStore>
 
 const MOST = 200
 const PARALLEL = 2
-const PARALLEL_ANSWERS = 4
 
 export function createEdgeStore(database: DatabaseConfig, log: Log) {
   const pool = new pg.Pool({
@@ -128,32 +127,32 @@ export function createEdgeStore(database: DatabaseConfig, log: Log) {
     },
   })
 
-  async function connectAll(items: Connected[]): Promise<NextCommand[]> {
-    type Row = { at: number; order_id: string | null; serial: number | null; answered_order: string | null }
-    const values = columns(items, item => [
-      item.device,
-      item.channel,
-      item.status,
-      item.command,
-      item.code,
-      item.domain,
-      item.facts === null ? null : JSON.stringify(item.facts),
-      item.sealed,
-    ])
-    const rows = await run<Row>(
-      'connect',
-      'select * from edge.connect($1::uuid[], $2::text[], $3::smallint[], $4::uuid[], $5::int[], $6::text[], $7::jsonb[], $8::bytea[])',
-      values,
-    )
-    const results: NextCommand[] = new Array(items.length)
-    for (const row of rows)
-      results[row.at - 1] = { order: row.order_id, serial: row.serial ?? 0, answered: row.answered_order }
-    return results
-  }
-  // Answers wait for a commit: more of them are under way at once, and who only asks does not stand behind them.
-  const ask = batcher({ most: MOST, parallel: PARALLEL, run: connectAll })
-  const answer = batcher({ most: MOST, parallel: PARALLEL_ANSWERS, run: connectAll })
-  const connect = (item: Connected): Promise<NextCommand> => (item.status === 0 ? ask : answer)(item)
+  const connect = batcher<Connected, NextCommand>({
+    most: MOST,
+    parallel: PARALLEL,
+    async run(items) {
+      type Row = { at: number; order_id: string | null; serial: number | null; answered_order: string | null }
+      const values = columns(items, item => [
+        item.device,
+        item.channel,
+        item.status,
+        item.command,
+        item.code,
+        item.domain,
+        item.facts === null ? null : JSON.stringify(item.facts),
+        item.sealed,
+      ])
+      const rows = await run<Row>(
+        'connect',
+        'select * from edge.connect($1::uuid[], $2::text[], $3::smallint[], $4::uuid[], $5::int[], $6::text[], $7::jsonb[], $8::bytea[])',
+        values,
+      )
+      const results: NextCommand[] = new Array(items.length)
+      for (const row of rows)
+        results[row.at - 1] = { order: row.order_id, serial: row.serial ?? 0, answered: row.answered_order }
+      return results
+    },
+  })
 
   async function findOrder(order: string): Promise<StoredOrder | undefined> {
     type Row = {

@@ -40,6 +40,7 @@ test('what was sent and who was missed is written too, each once', async t => {
   writeback.missed('p')
   writeback.missed('p')
   await writeback.flush()
+  await writeback.flush()
   assert.deepEqual(calls, [
     ['markSent', ['c1', 'c2']],
     ['wakePaths', ['p']],

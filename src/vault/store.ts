@@ -76,16 +76,23 @@ const SQL = {
     left join edge.device d on d.device_id = w.device_id
     left join edge.user_channel u on u.device_id = w.device_id and u.channel = w.channel
     where w.due <= now() and not w.gone order by w.due limit $1`,
-  // A row that was made due again meanwhile has another time, and stays due.
+  // A row that was made due again meanwhile has another time, and stays due; so does one that somebody is making due at this moment, since
+  // waiting for many rows while others do the same could be waiting in a circle.
   forget: `
-    delete from edge.wake w using unnest($1::uuid[], $2::text[], $3::timestamptz[]) as u (device, channel, due)
-    where w.device_id = u.device and w.channel = u.channel and w.due = u.due`,
+    delete from edge.wake w using (
+      select x.device_id, x.channel from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as u (device, channel, due)
+      join edge.wake x on x.device_id = u.device and x.channel = u.channel and x.due = u.due for update of x skip locked
+    ) as free
+    where w.device_id = free.device_id and w.channel = free.channel`,
   settle: `
-    update edge.wake w set due = now() + make_interval(secs => u.after), gone = u.gone,
-      attempts = w.attempts + (u.pushed is not null)::int, pushed_at = coalesce(u.pushed, w.pushed_at)
-    from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::float8[], $5::timestamptz[], $6::boolean[])
-      as u (device, channel, due, after, pushed, gone)
-    where w.device_id = u.device and w.channel = u.channel and w.due = u.due`,
+    update edge.wake w set due = now() + make_interval(secs => free.after), gone = free.gone,
+      attempts = w.attempts + (free.pushed is not null)::int, pushed_at = coalesce(free.pushed, w.pushed_at)
+    from (
+      select u.* from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::float8[], $5::timestamptz[], $6::boolean[])
+        as u (device, channel, due, after, pushed, gone)
+      join edge.wake x on x.device_id = u.device and x.channel = u.channel and x.due = u.due for update of x skip locked
+    ) as free
+    where w.device_id = free.device and w.channel = free.channel`,
 } as const
 
 export type Store = ReturnType<typeof createStore>
