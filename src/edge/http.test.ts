@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { type ClientRequest, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
@@ -8,7 +9,11 @@ import { readBody } from './http.ts'
 const MOST = 1000
 
 /** What readBody made of one request; a client that hangs up gets no answer. */
-async function read(t: { after(run: () => void): void }, send: (asked: ClientRequest) => void, most = MOST) {
+async function read(
+  t: { after(run: () => void): void },
+  send: (asked: ClientRequest, seen: Promise<unknown>) => void,
+  most = MOST,
+) {
   const settled = Promise.withResolvers<string>()
   const server = createServer((asked: IncomingMessage, response: ServerResponse) => {
     readBody(asked, response, most)
@@ -23,7 +28,7 @@ async function read(t: { after(run: () => void): void }, send: (asked: ClientReq
   await new Promise(listening => server.once('listening', listening))
   const asked = request({ port: (server.address() as AddressInfo).port, method: 'PUT' })
   asked.on('error', () => {})
-  send(asked)
+  send(asked, once(server, 'request'))
   return settled.promise
 }
 
@@ -46,9 +51,9 @@ test('a body that says it is too long, and one that turns out to be, are not rea
 })
 
 test('whoever hangs up in the middle is waited for no longer', async t => {
-  const outcome = await read(t, asked => {
+  const outcome = await read(t, (asked, seen) => {
     asked.setHeader('Content-Length', 10).write('five!')
-    setTimeout(() => asked.destroy(), 20)
+    void seen.then(() => asked.destroy())
   })
   assert.equal(outcome, 'BAD_REQUEST')
 })
