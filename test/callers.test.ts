@@ -143,7 +143,9 @@ for (const caller of Object.keys(TABLE.ledger!))
     const types = [...Object.values(APPENDS).flat(), 'main unheard-of', 'main '].map(line => line.split(' ')[1]!)
     const allowed: string[] = []
     for (const log of ['main', 'control']) {
-      const entries = types.map(type => ({ entry: JSON.stringify({ by: caller, type }) }))
+      const entries = types.map(type => ({
+        entry: JSON.stringify({ by: caller, type, ...(type === 'roster' && { unique: 'roster:0' }) }),
+      }))
       const outcomes = (await rpc.call('append', { log, entries })) as Outcome[]
       outcomes.forEach((outcome, at) => {
         if (!('code' in outcome)) allowed.push(`${log} ${types[at]}`)
@@ -153,6 +155,19 @@ for (const caller of Object.keys(TABLE.ledger!))
     rpc.close()
     assert.deepEqual(allowed.sort(), APPENDS[caller as Caller])
   })
+
+test('the console appends the genesis to the control log and no later roster, with a key or without one', async () => {
+  const rpc = rpcClient({ path: sockets.ledger!.console!, name: 'ledger' })
+  const entries = ['roster:1', 'roster:00', undefined].map(unique => ({
+    entry: JSON.stringify({ type: 'roster', ...(unique && { unique }) }),
+  }))
+  const outcomes = (await rpc.call('append', { log: 'control', entries })) as Outcome[]
+  rpc.close()
+  assert.deepEqual(
+    outcomes.map(outcome => 'code' in outcome && outcome.code),
+    ['FORBIDDEN', 'FORBIDDEN', 'FORBIDDEN'],
+  )
+})
 
 test('a trace is its socket’s: nobody traces in another’s name', async () => {
   const rpc = rpcClient({ path: sockets.watch!.console!, name: 'watch' })

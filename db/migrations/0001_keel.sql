@@ -120,6 +120,8 @@ create table console.orders (
   targets uuid[] not null default '{}',
   action text not null default '', -- for lists and for what a device's answer means; the edge reads the body
   class text not null check (class in ('read', 'change', 'trust', 'destroy')), -- for lists; the edge works it out itself
+  trigger text check (trigger in ('enrolment', 'daily')), -- of a standing order; a copy, as the next: the edge reads the statement
+  expires_at timestamptz,
   state text not null default 'draft' check (state in ('draft', 'approved', 'cancelled')),
   reason_salt text not null,
   reason bytea not null,       -- sealed

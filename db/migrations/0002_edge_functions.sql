@@ -56,8 +56,7 @@ begin
     insert into edge.pending (device_id, order_id, command_uuid, expires_at)
       select b.device_id, o.order_id, edge.command_uuid(o.order_id, b.device_id, '', 0), 'infinity'
       from before b cross join console.orders o
-      where o.kind = 'standing' and o.state = 'approved' and o.statement::jsonb ->> 'trigger' = 'enrolment'
-        and (o.statement::jsonb ->> 'expiresAt')::bigint > extract(epoch from now())
+      where o.kind = 'standing' and o.state = 'approved' and o.trigger = 'enrolment' and o.expires_at > now()
     on conflict do nothing returning device_id
   )
   insert into edge.wake (device_id) select distinct device_id from queued order by device_id on conflict (device_id, channel) do update set due = now(), attempts = 0, gone = false;

@@ -17,27 +17,29 @@ export type AppOptions = {
   log: Log
   onSetup?: (owner: Owner) => Promise<void> | void
 }
-export type App = { port: number; server: Server; close(): Promise<void> }
+export type App = { port: number; close(): Promise<void> }
+/** A browser takes localhost for either. Held by somebody else, one of them would be another server at the app's own origin. */
+const LOOPBACKS = ['127.0.0.1', '::1']
 
 /** Throws MISSING_PART where the app is not built, PORT_BUSY. */
 export async function startApp({ config, log, onSetup }: AppOptions): Promise<App> {
   const files = readAppFiles(config.webDir ?? '')
   const proxy = createProxy(config.urls.console, log)
-  const server = createServer({ requestTimeout: 60_000, headersTimeout: 10_000, maxHeaderSize: 16_384 })
   const { host, port } = config.listen.http!
-  await listening(server, host, port)
-  const at = (server.address() as AddressInfo).port
+  const servers = await listenOn(host === LOOPBACKS[0] ? LOOPBACKS : [host], port)
+  const at = (servers[0]!.address() as AddressInfo).port
   const origin = `http://localhost:${at}`
   const setup = config.setup && createSetup({ code: config.setup.code, origin, rpId: 'localhost' }, Date.now)
   const place: Place = { setup, proxy, log, onSetup }
-  server.on('request', (asked: IncomingMessage, answer: ServerResponse) => {
+  const handle = (asked: IncomingMessage, answer: ServerResponse) => {
     const path = (asked.url ?? '/').split('?')[0]!
     if (!isOurs(asked, at)) return refuse(answer, 403, 'FORBIDDEN', `The app answers at ${origin} only.`)
     const route = findRoute(path, asked.method, place)
     if (route) route.handle(asked, answer, place)
     else serveFile(files, path, asked, answer)
-  })
-  return { port: at, server, close: () => closed(server) }
+  }
+  for (const server of servers) server.on('request', handle)
+  return { port: at, close: async () => void (await Promise.all(servers.map(closed))) }
 }
 
 type Place = Pick<AppOptions, 'log'> & {
@@ -149,14 +151,33 @@ function sendJson(answer: ServerResponse, value: unknown) {
   answer.end(JSON.stringify(value))
 }
 
-function listening(server: Server, host: string, port: number): Promise<void> {
+/** One server for each address that this machine has, at one port. Throws PORT_BUSY, and then none is left open. */
+async function listenOn([first, ...others]: string[], wanted: number): Promise<Server[]> {
+  const servers = [await listening(first!, wanted)]
+  const { port } = servers[0]!.address() as AddressInfo
+  try {
+    for (const host of others) servers.push(await listening(host, port))
+  } catch (error) {
+    if (!isLacking(error)) {
+      await Promise.all(servers.map(closed))
+      throw error
+    }
+  }
+  return servers
+}
+
+const isLacking = (error: unknown) =>
+  ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+function listening(host: string, port: number): Promise<Server> {
+  const server = createServer({ requestTimeout: 60_000, headersTimeout: 10_000, maxHeaderSize: 16_384 })
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE') return reject(cause)
       const remedy = 'End what uses it: the app’s origin is fixed, and passkeys answer to no other.'
       reject(new BulkheadError('PORT_BUSY', `Port ${port} of the admin app is in use.`, { remedy, cause }))
     })
-    server.listen(port, host, () => resolve())
+    server.listen(port, host, () => resolve(server))
   })
 }
 

@@ -239,11 +239,11 @@ export const commands: Record<string, Command> = {
   },
   'push import': {
     summary: 'import the push certificate',
-    usage: 'FILE --account NAME',
+    usage: 'FILE --account NAME --passkey FILE',
     about:
       'The topic is taken from the certificate. Renew it under the same Apple Account: another topic means that every device enrols again.',
-    example: 'bulkhead push import push.pem --account mdm@example.org',
-    options: { account: text('NAME', 'the Apple Account that was used'), json },
+    example: 'bulkhead push import push.pem --account mdm@example.org --passkey owner.json',
+    options: { account: text('NAME', 'the Apple Account that was used'), passkey, json },
     words: [1, 1],
     load: push,
   },

@@ -6,14 +6,15 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { BulkheadError } from '../base/errors.ts'
 import { commonFlags } from '../supervisor/flags.ts'
+import { runningSupervisor } from '../supervisor/lock.ts'
 import { migratorRole } from '../supervisor/migrate.ts'
-import { pickPort } from '../supervisor/ports.ts'
+import { loopbacks, pickPort } from '../supervisor/ports.ts'
 import { databaseFromUrl, embeddedDatabase, secret } from '../supervisor/postgres.ts'
 import { programRoot } from '../supervisor/program.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { deviceAlias } from '../trust/alias.ts'
 import { type Args, whole } from './args.ts'
-import { isInitialised, prepareHome } from './home.ts'
+import { checkOwner, isInitialised, prepareHome } from './home.ts'
 import { initHome } from './init.ts'
 import { loadPasskey } from './passkey.ts'
 import { buildWeb, startOptions, untilStopped } from './up.ts'
@@ -54,7 +55,13 @@ type Opened = { apnsUrl: string; apnsCa: string; invitations: Record<string, num
 
 /** True where the office has still to be furnished. A demo that was cut off while it was made is made again. Throws CONFLICT for anybody else's home. */
 async function makeHome(home: string, wantedPort: number): Promise<boolean> {
+  checkOwner(home)
   if (existsSync(registerOf(home))) return false
+  const holder = runningSupervisor(home)
+  if (holder)
+    throw new BulkheadError('CONFLICT', `Another process (${holder.pid}) makes this demo now.`, {
+      remedy: `Let it finish, or stop it: kill ${holder.pid}`,
+    })
   if (existsSync(passkeyOf(home))) rmSync(home, { recursive: true })
   else if (isInitialised(home))
     throw new BulkheadError('CONFLICT', `${home} is an installation of its own, not a demo.`, {
@@ -62,7 +69,7 @@ async function makeHome(home: string, wantedPort: number): Promise<boolean> {
     })
   say('Making the demo office, once …')
   mkdirSync(folderOf(prepareHome(home)), { recursive: true })
-  const appPort = await pickPort('127.0.0.1', wantedPort)
+  const appPort = await pickPort(loopbacks, wantedPort)
   await initHome({ home, owner: OWNER, software: { [OWNER]: passkeyOf(home) }, appPort, name: 'demo-office' })
   return true
 }
@@ -73,7 +80,7 @@ async function furnish(home: string, urls: Urls, invitations: Opened['invitation
   const { certificate } = await office.ask<{ certificate: string }>({ t: 'certify', csr })
   const certificatePath = join(folderOf(home), 'push.pem')
   writeFileSync(certificatePath, certificate)
-  await type('push', 'import', certificatePath, '--account', 'demo@example.org')
+  await type('push', 'import', certificatePath, '--account', 'demo@example.org', '--passkey', passkeyOf(home))
 
   const standing = [
     '--action',

@@ -1,4 +1,15 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
@@ -60,7 +71,8 @@ export function isInitialised(home: string): boolean {
 /** Replaces a file as a whole: a reader sees the old or the new one, also after a crash. */
 export function writeWhole(path: string, text: string, mode: number, group?: number) {
   const fresh = `${path}.new`
-  writeFileSync(fresh, text, { mode: 0o600, flush: true })
+  rmSync(fresh, { force: true })
+  writeFileSync(fresh, text, { mode: 0o600, flag: 'wx', flush: true }) // never through a link that waits there
   if (group !== undefined) chownSync(fresh, -1, group)
   chmodSync(fresh, mode)
   renameSync(fresh, path)
@@ -72,23 +84,33 @@ const SOCKET_LIMIT = 100
 export function prepareHome(where: string): string {
   const home = resolve(where)
   checkPath(home)
+  checkOwner(home)
   if (isRoot()) checkParents(home)
   makeParents(home)
   const [passable, readable] = isRoot() ? [0o711, 0o750] : [0o700, 0o700]
   folder(home, passable)
-  folder(join(home, 'run'), passable)
-  folder(join(home, 'log'), 0o700)
-  folder(secretsPath(home), 0o700)
+  inner(join(home, 'run'), passable)
+  inner(join(home, 'log'), 0o700)
+  inner(secretsPath(home), 0o700)
   for (const name of startOrder) {
     const uid = compartment(name).uid
-    folder(ownPath(home, name), readable, [0, uid])
-    folder(keysPath(home, name), readable, [0, uid])
-    folder(dataPath(home, name), 0o700, [uid, uid])
+    inner(ownPath(home, name), readable, [0, uid])
+    inner(keysPath(home, name), readable, [0, uid])
+    inner(dataPath(home, name), 0o700, [uid, uid])
   }
   for (const { callee, caller } of links())
-    folder(socketFolder(home, callee, caller), isRoot() ? 0o2750 : 0o700, [compartment(callee).uid, groupOf(caller)])
+    inner(socketFolder(home, callee, caller), isRoot() ? 0o2750 : 0o700, [compartment(callee).uid, groupOf(caller)])
   if (!existsSync(configPath(home))) writeHomeConfig(home, { version: 1, ports: {} })
   return home
+}
+
+/** Nobody else's folder is taken over, nor a link of theirs followed: they could lead us anywhere. Throws HOME_UNUSABLE. */
+export function checkOwner(home: string) {
+  for (const stat of [lstatSync, statSync]) {
+    const found = stat(home, { throwIfNoEntry: false })
+    if (found && found.uid !== process.getuid?.())
+      throw unusable(`${home} belongs to another user.`, 'Run as that user, or choose another home with --home DIR.')
+  }
 }
 
 /** Which path would be the longest socket is known before anything is made. */
@@ -138,6 +160,13 @@ function checkParents(home: string) {
       `Each compartment runs as its own user, and ${closed} lets no other user pass to the home.`,
       `Choose another home with --home DIR, or run: chmod o+x ${closed}`,
     )
+}
+
+/** A folder of the home. A link in its place would lead us out of it. */
+function inner(path: string, mode: number, owner?: [number, number]) {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
+    throw unusable(`${path} is a link.`, 'Put the folder itself in its place.')
+  folder(path, mode, owner)
 }
 
 /** Makes a folder with this mode and, as root, this owner and group. The compartments' keys are root's: they read, and cannot replace, them. */

@@ -1,9 +1,9 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from 'node:crypto'
-import { chmodSync, chownSync, copyFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import { type CompartmentName, compartment } from '../supervisor/compartments.ts'
-import { pickPort } from '../supervisor/ports.ts'
+import { loopbacks, pickPort } from '../supervisor/ports.ts'
 import { canonical } from '../trust/canonical.ts'
 import { genesisDigestOf, type Member, openGenesis, type Passkey, ROLES, type Roster } from '../trust/roster.ts'
 import { generateVaultKeys } from '../vault/keys.ts'
@@ -12,6 +12,7 @@ import { encodeName, issueCertificate } from '../wire/pkcs/certificate.ts'
 import { encodeVkey, vkeyOf } from '../wire/tlog/note.ts'
 import { type Args, list, text, whole } from './args.ts'
 import {
+  dataPath,
   genesisPath,
   isInitialised,
   isRoot,
@@ -35,26 +36,65 @@ export type InitOptions = {
   name?: string
 }
 
-/** Makes every compartment's keys and the roster's genesis, offline. Throws CONFLICT where there is one: it is never replaced. */
+/**
+ * Makes every compartment's keys and the roster's genesis, offline. Throws USAGE for a name that cannot be one, before anything
+ * is made, and CONFLICT where there is a genesis: it is never replaced. What it could not finish, it can begin again.
+ */
 export async function initHome(options: InitOptions): Promise<{ genesisDigest: string }> {
+  checkNames(options)
   const home = prepareHome(options.home)
-  if (isInitialised(home))
-    throw new BulkheadError('CONFLICT', 'This home is initialised already.', {
-      remedy: 'Use another --home. A genesis is never replaced.',
-    })
+  removeUnfinished(home)
   const origin = `http://localhost:${options.appPort}`
   const members = makeMembers(options, origin)
-  const keys = makeKeys(home, options.name ?? `bulkhead-${randomBytes(4).toString('hex')}`)
-  const genesis = canonical(makeGenesis(members, origin, keys))
+  let genesis: string
+  try {
+    const keys = makeKeys(home, options.name ?? `bulkhead-${randomBytes(4).toString('hex')}`)
+    genesis = canonical(makeGenesis(members, origin, keys))
+    openGenesis(genesis, genesisDigestOf(genesis)) // what nobody could open is not written
+    writeWhole(genesisPath(home), genesis, 0o644)
+  } catch (error) {
+    for (const file of Object.values(options.software ?? {})) rmSync(file, { force: true }) // made here, a moment ago
+    throw error
+  }
   const genesisDigest = genesisDigestOf(genesis)
-  openGenesis(genesis, genesisDigest) // what nobody could open is not written
-  writeWhole(genesisPath(home), genesis, 0o644)
   const config = readHomeConfig(home)
   writeHomeConfig(home, { ...config, genesisDigest, ports: { ...config.ports, app: options.appPort } })
   return { genesisDigest }
 }
 
 const now = () => Math.floor(Date.now() / 1000)
+
+const NAME = /^[a-z0-9][a-z0-9.-]{0,60}$/
+const ALIAS = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+function checkNames({ name, owner, software = {} }: InitOptions) {
+  if (name !== undefined && !NAME.test(name))
+    throw new BulkheadError('USAGE', `"${name}" cannot be the name of an installation.`, {
+      remedy: 'Write at most 61 of a-z, 0-9, - and ., for example --name demo-office: it becomes part of the ledger.',
+    })
+  for (const alias of [owner, ...Object.keys(software)])
+    if (!ALIAS.test(alias))
+      throw new BulkheadError('USAGE', `"${alias}" cannot be the alias of a member.`, {
+        remedy: 'Write at most 63 of a-z, 0-9 and -, for example brisk-heron. Aliases are public: they name nobody.',
+      })
+}
+
+/** Keys without a genesis, in a home where nothing ever ran, are what an init left that was cut off. */
+function removeUnfinished(home: string) {
+  if (isInitialised(home))
+    throw new BulkheadError('CONFLICT', 'This home is initialised already.', {
+      remedy: 'Use another --home. A genesis is never replaced.',
+    })
+  const used = readdirSync(dataPath(home, 'ledger')).length > 0
+  if (existsSync(genesisPath(home)) || readHomeConfig(home).genesisDigest !== undefined || used)
+    throw new BulkheadError('CONFLICT', 'This home was initialised, and has lost its genesis or its digest.', {
+      remedy: 'Put genesis.json and config.json back from a backup, or use another --home.',
+    })
+  for (const part of KEYED)
+    for (const file of readdirSync(keysPath(home, part))) rmSync(join(keysPath(home, part), file))
+}
+
+const KEYED = ['vault', 'edge', 'ledger'] as const
 
 function makeMembers({ owner, credential, software = {} }: InitOptions, origin: string): Member[] {
   const member = (alias: string, passkey: Passkey): Member => ({
@@ -88,7 +128,7 @@ function makeKeys(home: string, name: string): PublicKeys {
     writeKey(at('ledger'), `${log}.key`, privateKey)
     return encodeVkey(vkeyOf(`${name}/${log}`, log === 'clock' ? 4 : 1, createPublicKey(privateKey)))
   })
-  for (const part of ['vault', 'edge', 'ledger'] as const) handOver(at(part), part)
+  for (const part of KEYED) handOver(at(part), part)
   return {
     name,
     voucher: vault.voucher,
@@ -185,7 +225,7 @@ export async function run(args: Args): Promise<number> {
       throw new BulkheadError('CONFLICT', `${path} exists already.`, {
         remedy: 'Name a file that does not exist yet; it will be made.',
       })
-  const appPort = whole(args, 'app-port', 1, 65_535) ?? (await pickPort('127.0.0.1'))
+  const appPort = whole(args, 'app-port', 1, 65_535) ?? (await pickPort(loopbacks))
   const name = text(args, 'name')
   const { genesisDigest } = await initHome({
     home: args.home,

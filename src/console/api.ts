@@ -162,7 +162,12 @@ export const pushOut = z
   .openapi('Push')
 export const csrIn = z.strictObject({ organisation: z.string().min(1).max(100) })
 export const csrOut = z.object({ csr: z.string() })
-export const pushIn = z.strictObject({ certificate: z.string().max(100_000), account: z.string().min(1).max(200) })
+export const pushIn = z.strictObject({
+  certificate: z.string().max(100_000),
+  account: z.string().min(1).max(200),
+  statement: z.string().max(10_000),
+  approval: approvalIn,
+})
 
 export type Roster = z.infer<typeof rosterOut>
 export type DeviceLine = z.infer<typeof deviceOut>

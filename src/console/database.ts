@@ -20,6 +20,8 @@ export type Tables = {
     targets: string[]
     action: string
     class: OrderClass
+    trigger: 'enrolment' | 'daily' | null
+    expires_at: Date | null
     state: Generated<'draft' | 'approved' | 'cancelled'>
     reason_salt: string
     reason: Buffer

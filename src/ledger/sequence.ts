@@ -86,7 +86,7 @@ export class Sequence {
   #accept(caller: Caller, { entry, unique }: NewEntry): Accepted | Conflict | Refusal {
     try {
       const decoded = decodeEntry(entry)
-      assertMayAppend(caller, this.log, decoded.type)
+      assertMayAppend(caller, this.log, decoded.type, decoded.unique)
       if (unique !== undefined && unique !== decoded.unique)
         throw new BulkheadError('BAD_REQUEST', 'The unique key beside the entry is not the one inside.')
       return this.#earlier(decoded.unique, decoded.bytes) ?? this.#add(decoded.bytes, decoded.unique)

@@ -67,19 +67,29 @@ export function configure(plan: Plan, name: CompartmentName) {
   }
   if (name === 'vault' && plan.apns?.ca !== undefined) give('apns-ca.pem', readGiven(plan.apns.ca, '--apns-ca'))
   if (!isRoot()) return
-  for (const path of below(keysPath(home, name))) own(path, 0, uid, 0o640)
-  for (const path of below(dataPath(home, name))) if (lstatSync(path).uid !== uid) own(path, uid, uid, 0o600)
+  lendKeys(keysPath(home, name), uid)
+  checkData(dataPath(home, name), uid)
 }
 
-function own(path: string, uid: number, gid: number, mode: number) {
-  const stat = lstatSync(path)
-  if (stat.isSymbolicLink()) return // never followed: what it names may be somebody else's
-  chownSync(path, uid, gid)
-  chmodSync(path, stat.isDirectory() ? mode | ((mode & 0o444) >> 2) : mode)
+/** The folder is root's, so that no name in it is the compartment's choice. */
+function lendKeys(folder: string, group: number) {
+  for (const path of readdirSync(folder).map(name => join(folder, name))) {
+    if (!lstatSync(path).isFile()) continue
+    chownSync(path, 0, group)
+    chmodSync(path, 0o640)
+  }
 }
 
-function below(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => join(folder, name))
+/**
+ * In its data a compartment chooses the names, so root changes nothing there and follows nothing: a link would lead it to
+ * somebody else's files. What came in by another hand, from a backup for example, is said. Throws HOME_UNUSABLE.
+ */
+function checkData(folder: string, uid: number) {
+  const foreign = readdirSync(folder).find(name => lstatSync(join(folder, name)).uid !== uid)
+  if (foreign === undefined) return
+  throw new BulkheadError('HOME_UNUSABLE', `${JSON.stringify(foreign)} in ${folder} belongs to another user.`, {
+    remedy: `If you put it there, run: chown -hR ${uid}:${uid} ${folder}`,
+  })
 }
 
 function readGiven(path: string, option: string): string {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import { genesisPath, readHomeConfig, writeHomeConfig } from '../cli/home.ts'
 import type { Plan } from './configure.ts'
-import { choosePorts, type PortName, type Ports, type PortWish, portNames, urlOf } from './ports.ts'
+import { choosePorts, loopbacks, type PortName, type Ports, type PortWish, portNames, urlOf } from './ports.ts'
 
 /** What an operator may choose at a start. */
 export type Choices = {
@@ -79,7 +79,7 @@ async function rememberedPorts(
   const wish = (name: PortName): PortWish => ({
     asked: ports[name],
     remembered: remembered[name],
-    host: isEdge(name) ? bind : loopback,
+    hosts: isEdge(name) ? [bind] : name === 'app' ? loopbacks : [loopback],
   })
   const wishes = Object.fromEntries(portNames.map(name => [name, wish(name)])) as Record<PortName, PortWish>
   const chosen = await choosePorts(wishes)

@@ -14,7 +14,11 @@ const option: Record<PortName, string> = {
   ledger: '--ledger-port',
 }
 
-export type PortWish = { asked: number | undefined; remembered: number | undefined; host: string }
+/** A name that a browser looks up itself, such as localhost, means both: whoever held one of them at the app's port would share its origin. */
+export const loopbacks = ['127.0.0.1', '::1'] as const
+
+/** `hosts`: addresses that the port must be free on; of those behind the first, the machine may lack some. */
+export type PortWish = { asked: number | undefined; remembered: number | undefined; hosts: readonly string[] }
 
 /**
  * A port for each listener. Named: that one. Nothing said: the remembered one, else a free one. 0: the remembered one where it
@@ -27,19 +31,19 @@ export async function choosePorts(wishes: Record<PortName, PortWish>): Promise<P
   return chosen
 }
 
-async function choose(name: PortName, { asked, remembered, host }: PortWish): Promise<number> {
+async function choose(name: PortName, { asked, remembered, hosts }: PortWish): Promise<number> {
   const wanted = asked === 0 && name === 'app' ? undefined : asked || remembered
-  if (wanted === undefined) return pickPort(host)
+  if (wanted === undefined) return pickPort(hosts)
   // An earlier run's processes may need a moment to let go.
   for (let tries = 0; tries < 8; tries++) {
-    const port = await tryPort(wanted, host)
+    const port = await tryPort(wanted, hosts)
     if (port !== undefined) return port
     await sleep(100)
   }
-  if (asked === 0) return pickPort(host)
+  if (asked === 0) return pickPort(hosts)
   throw new BulkheadError(
     'PORT_BUSY',
-    `Port ${wanted} on ${host}, for the ${name === 'edgeTls' ? "edge's TLS listener" : name}, is in use.`,
+    `Port ${wanted} on ${hosts.join(' or ')}, for the ${name === 'edgeTls' ? "edge's TLS listener" : name}, is in use.`,
     {
       remedy:
         name === 'app'
@@ -50,15 +54,25 @@ async function choose(name: PortName, { asked, remembered, host }: PortWish): Pr
 }
 
 /** A free port: the wanted one where it is free. */
-export async function pickPort(host: string, wanted = 0): Promise<number> {
-  return (await tryPort(wanted, host)) ?? (await tryPort(0, host))!
+export async function pickPort(hosts: readonly string[], wanted = 0): Promise<number> {
+  let port = await tryPort(wanted, hosts)
+  while (port === undefined) port = await tryPort(0, hosts)
+  return port
 }
 
-function tryPort(port: number, host: string): Promise<number | undefined> {
+/** The port, if it is free on all of them. */
+async function tryPort(wanted: number, [host, ...others]: readonly string[]): Promise<number | undefined> {
+  const port = await tryOne(wanted, host!, false)
+  for (const other of others) if (port === undefined || (await tryOne(port, other, true)) === undefined) return undefined
+  return port
+}
+
+function tryOne(port: number, host: string, mayLack: boolean): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(undefined)
+      else if (mayLack && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT')) resolve(port)
       else
         reject(
           new BulkheadError('BAD_REQUEST', `Cannot listen on ${host}:${port} (${error.code}).`, {

@@ -303,6 +303,19 @@ test('declarations in a profile are trust at least, and destroy when one of them
 })
 const legacyType = 'com.apple.configuration.legacy'
 
+test('JSON that names a member twice is destroy: nobody knows which of the two a device takes', () => {
+  const carried = (text: string) =>
+    classOfPayload('com.apple.declarations', { Declarations: [new TextEncoder().encode(text)] })
+  const [simple, legacy] = ['"com.apple.activation.simple"', `"${legacyType}"`]
+  assert.equal(carried(`{"Type":${simple},"Payload":{"Type":"\\"Type\\":"},"Other":[{"a":1},{"a":"{"}]}`), 'trust')
+  for (const twice of [
+    `{"Type":${legacy},"Type":${simple}}`,
+    `{"Type":${legacy},"\\u0054ype"${' '.repeat(5000)}:${simple}}`,
+    `{"Type":${simple},"Payload":[{"a":{"b":1,"c":[],"b":2}}]}`,
+  ])
+    assert.equal(carried(twice), 'destroy', twice.slice(0, 100))
+})
+
 test('the highest class wins', () => {
   assert.equal(highest([]), 'read')
   assert.equal(highest(['change', 'destroy', 'trust']), 'destroy')

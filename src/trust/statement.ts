@@ -8,6 +8,7 @@ export type StatementType =
   | 'bulkhead-standing-order/v1'
   | 'bulkhead-invitation/v1'
   | 'bulkhead-group/v1'
+  | 'bulkhead-push-certificate/v1'
   | 'bulkhead-voucher/v1'
 
 /** SHA-256(type ‖ "\n" ‖ genesis digest ‖ JCS(statement)): the genesis digest keeps a statement of one installation from meaning anything in another. */

@@ -24,7 +24,8 @@ export type VaultMethods = {
   /** The path token of an invitation that a member approved. */
   invite: { params: { statement: string; approval: Approval }; result: { token: string } }
   pushCsr: { params: { organisation: string }; result: { csr: string /* PEM */ } }
-  pushImport: { params: { certificate: string /* PEM */; account: string }; result: PushState }
+  /** The certificate that a member approved: `statement` names its digest, topic and account. Throws UNPROVEN, CONFLICT, EXPIRED, REFUSED. */
+  pushImport: { params: PushImport; result: PushState }
   pushShow: { params: Record<string, never>; result: PushState }
 }
 
@@ -47,4 +48,5 @@ export type ProfileParts = {
   organisation: string
   signer: { certificates: string[]; attributes: string; signature: string } | null // null: --unsigned
 }
+export type PushImport = { certificate: string /* PEM */; account: string; statement: string; approval: Approval }
 export type PushState = { topic: string; placeholder: boolean; expiresAt: number | null; account: string | null }

@@ -7,10 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ApnsReceiver, apnsReceiver } from '../../test/support/apns.ts'
 import { type TestVault, testVault } from '../../test/support/vault.ts'
 import { sealAad } from '../intake/api.ts'
+import { canonical } from '../trust/canonical.ts'
+import { accountDigest, pushDigest } from '../trust/push.ts'
+import { sha256Hex } from '../trust/statement.ts'
 import { hpkeSeal, rawPublic } from '../wire/hpke.ts'
 import { encodeName, issueCertificate } from '../wire/pkcs/certificate.ts'
 import { decodeRequest } from '../wire/pkcs/request.ts'
-import { toPem } from './pem.ts'
+import { fromPem, toPem } from './pem.ts'
 import { decideWake, settleWake } from './push.ts'
 
 let apns: ApnsReceiver
@@ -143,6 +146,7 @@ test('a device is forgotten only when it cannot be woken or has no reason to com
   assert.equal(decideWake({ push, came: false, waiting: false, attempts: 6 }), 'forget')
 })
 
+const account = 'mdm@example.test'
 const topic = 'com.apple.mgmt.External.11111111-2222-3333-4444-555555555555'
 function pushCertificate(spki: Buffer, uid: string | undefined, end = Date.now() + 86_400_000) {
   const issuer = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -162,11 +166,56 @@ function pushCertificate(spki: Buffer, uid: string | undefined, end = Date.now()
   return toPem('CERTIFICATE', der)
 }
 
-test("a push certificate is taken only for a key of ours, with a topic, and in time; its files are the owner's alone", async () => {
+/** What a member's command line sends for a certificate; `fields` change the statement before it is approved. */
+function approved(certificate: string, fields: Record<string, unknown> = {}, by = vault.roster.operator) {
+  const nonce = randomBytes(16).toString('hex')
+  const statement = canonical({
+    type: 'bulkhead-push-certificate/v1',
+    certificate: sha256Hex(certificate.startsWith('-----') ? fromPem('CERTIFICATE', certificate) : certificate),
+    topic,
+    account: accountDigest(nonce, account),
+    at: vault.clock(),
+    nonce,
+    ...fields,
+  })
+  return { certificate, account, statement, approval: by.approve(pushDigest(statement, vault.roster.trusted)) }
+}
+const keyOfRequest = async () => {
   const { csr } = await vault.console.pushCsr('Example')
-  const { spki } = decodeRequest(Buffer.from(csr.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64'))
+  return decodeRequest(Buffer.from(csr.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64')).spki
+}
+
+test('a push certificate is stored only with an approval of this very one, by an owner or operator, of this hour', async () => {
+  const certificate = pushCertificate(await keyOfRequest(), topic)
+  const other = pushCertificate(await keyOfRequest(), topic)
+  const right = approved(certificate)
+  const { operator, approver } = vault.roster
+  const refused: [Parameters<typeof vault.console.pushImport>[0], string][] = [
+    [{ ...right, certificate: other }, 'UNPROVEN'], // a bogus one of the same topic
+    [{ ...right, account: 'another@example.test' }, 'UNPROVEN'],
+    [approved(certificate, { topic: `${topic}9` }), 'UNPROVEN'],
+    [approved(certificate, {}, approver), 'UNPROVEN'],
+    [{ ...right, approval: operator.approve(randomBytes(32)) }, 'UNPROVEN'],
+    [{ ...right, statement: approved(certificate).statement }, 'UNPROVEN'],
+    [approved(certificate, { at: vault.clock() - 3_601 }), 'EXPIRED'],
+    [approved(certificate, { at: vault.clock() + 600 }), 'EXPIRED'],
+    [approved(certificate, { type: 'bulkhead-order/v1' }), 'MALFORMED'],
+  ]
+  for (const [asked, code] of refused) await assert.rejects(vault.console.pushImport(asked), { code })
+  const unsigned = { certificate, account } as typeof right
+  await assert.rejects(vault.console.pushImport(unsigned), { code: 'MALFORMED' })
+  assert.equal((await vault.console.pushShow()).placeholder, true)
+  vault.ledger.away = true
+  await assert.rejects(vault.console.pushImport(right), { code: 'UNAVAILABLE' })
+  vault.ledger.away = false
+  assert.equal((await vault.console.pushShow()).placeholder, true)
+  assert.deepEqual(vault.ledger.ofType('push'), [])
+})
+
+test("a push certificate is taken only for a key of ours, with a topic, and in time; its files are the owner's alone", async () => {
+  const spki = await keyOfRequest()
   const foreign = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey
-  const put = (certificate: string) => vault.console.pushImport({ certificate, account: 'mdm@example.test' })
+  const put = (certificate: string) => vault.console.pushImport(approved(certificate))
   await assert.rejects(put(pushCertificate(spki, undefined)), { code: 'BAD_REQUEST' })
   await assert.rejects(put(pushCertificate(spki, topic, Date.now() - 1000)), { code: 'EXPIRED' })
   await assert.rejects(put('hello'), { code: 'MALFORMED' })
@@ -174,11 +223,26 @@ test("a push certificate is taken only for a key of ours, with a topic, and in t
   await assert.rejects(put(pushCertificate(other, topic)), { code: 'CONFLICT' })
   assert.equal((await vault.console.pushShow()).placeholder, true)
   const state = await put(pushCertificate(spki, topic))
-  assert.deepEqual([state.topic, state.placeholder, state.account], [topic, false, 'mdm@example.test'])
+  assert.deepEqual([state.topic, state.placeholder, state.account], [topic, false, account])
   assert.equal(statSync(join(vault.dataDir, 'push.json')).mode & 0o777, 0o600)
   await vault.restart()
   assert.equal((await vault.console.pushShow()).topic, topic)
   const one = await device()
   await wake()
   assert.equal((await until(() => apns.kept.get(one.token))).topic, topic)
+})
+
+test('an approval that was used cannot bring its certificate back once a newer one stands', async () => {
+  const before = vault.ledger.ofType('push').length
+  const [first, second] = [approved(pushCertificate(await keyOfRequest(), topic)), await keyOfRequest()]
+  await vault.console.pushImport(first)
+  assert.equal((await vault.console.pushImport(first)).topic, topic) // the same again changes nothing
+  vault.time.shift = 10
+  await vault.console.pushImport(approved(pushCertificate(second, topic)))
+  await vault.restart()
+  await assert.rejects(vault.console.pushImport(first), { code: 'CONFLICT' })
+  vault.time.shift = 0
+  const leaves = vault.ledger.ofType('push')
+  assert.equal(leaves.length, before + 2)
+  assert.equal(JSON.stringify(leaves).includes('example.test'), false)
 })

@@ -15,17 +15,21 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { BulkheadError } from '../base/errors.ts'
+import { accountDigest, pushDigest, TOPIC, verifyPush } from '../trust/push.ts'
+import type { Trusted } from '../trust/roster.ts'
 import { sha256Hex } from '../trust/statement.ts'
 import { type Certificate, decodeCertificate, encodeName } from '../wire/pkcs/certificate.ts'
 import { encodeRequest } from '../wire/pkcs/request.ts'
-import type { PushState } from './api.ts'
+import type { PushImport, PushState } from './api.ts'
 import { randomUuid } from './invitation.ts'
 import { keyPem, SECRET, spkiOf } from './keys.ts'
+import type { Leaves } from './leaves.ts'
 import { fromPem, toPem } from './pem.ts'
 
 /**
  * The push certificate and its key, in the vault's own data folder. Who changes it can keep devices asleep; who reads it can wake them,
- * and nothing more: a push carries no command. Until one is imported, a placeholder topic stands in enrolments.
+ * and nothing more: a push carries no command. Until one is imported, a placeholder topic stands in enrolments. One is imported only
+ * with a member's approval of exactly it, and after its leaf is in the ledger.
  */
 export type PushCertificate = {
   topic(): string
@@ -33,21 +37,26 @@ export type PushCertificate = {
   identity(): { cert: string; key: string } | undefined
   show(): PushState
   csr(organisation: string): Promise<{ csr: string }>
-  import(certificate: string, account: string): Promise<PushState>
+  import(asked: PushImport): Promise<PushState>
 }
 
 const MOST_PENDING = 5
-const TOPIC = /^com\.apple\.mgmt\.[A-Za-z0-9.-]{1,200}$/
-type Imported = { pem: string; key: string; certificate: Certificate; topic: string; account: string }
+/** An approval is for now: one from another day cannot bring an old certificate back. Clocks may differ by minutes. */
+const LIFE = 3_600 // seconds
+const AHEAD = 300
+type Imported = { pem: string; key: string; certificate: Certificate; topic: string; account: string; at: number }
 type Options = {
   dir: string
+  trusted: Trusted
+  leaves: Pick<Leaves, 'append'>
   clock: () => number // seconds
   random: (size: number) => Buffer
   topicInUse: (topic: string) => Promise<boolean>
   changed: () => void
 }
 
-export function openPushCertificate({ dir, clock, random, topicInUse, changed }: Options): PushCertificate {
+export function openPushCertificate(options: Options): PushCertificate {
+  const { dir, trusted, leaves, clock, random, topicInUse, changed } = options
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const placeholder = keptPlaceholder(dir, random)
   let imported = loadImported(dir)
@@ -78,10 +87,15 @@ export function openPushCertificate({ dir, clock, random, topicInUse, changed }:
       }
     },
 
-    async import(text, account) {
+    async import({ certificate: text, account, statement, approval }) {
+      const approved = verifyPush(statement, approval, trusted)
+      requireFresh(approved.at, imported?.at, clock())
       const certificate = decodeCertificate(fromPem('CERTIFICATE', text))
+      if (approved.certificate !== sha256Hex(certificate.der)) throw another('certificate')
+      if (approved.account !== accountDigest(approved.nonce, account)) throw another('account')
       const key = keyFor(dir, certificate)
       const topic = topicOf(certificate, clock())
+      if (approved.topic !== topic) throw another('topic')
       const before = imported?.topic
       if (before !== undefined && before !== topic && (await topicInUse(before)))
         throw new BulkheadError(
@@ -91,8 +105,11 @@ export function openPushCertificate({ dir, clock, random, topicInUse, changed }:
             remedy: 'At Apple, renew the old certificate with the same account instead of making a new one.',
           },
         )
-      imported = { pem: toPem('CERTIFICATE', certificate.der), key: keyPem(key), certificate, topic, account }
-      writeWhole(dir, IMPORTED, JSON.stringify({ certificate: imported.pem, key: imported.key, account }))
+      const digest = pushDigest(statement, trusted).toString('hex')
+      await leaves.append({ type: 'push', unique: `push:${digest}`, certificate: approved.certificate, digest })
+      const { at } = approved
+      imported = { pem: toPem('CERTIFICATE', certificate.der), key: keyPem(key), certificate, topic, account, at }
+      writeWhole(dir, IMPORTED, JSON.stringify({ certificate: imported.pem, key: imported.key, account, at }))
       changed()
       return show()
     },
@@ -116,10 +133,27 @@ function loadImported(dir: string): Imported | undefined {
     certificate: pem,
     key,
     account,
-  } = JSON.parse(readFileSync(path, 'utf8')) as Record<'certificate' | 'key' | 'account', string>
+    at,
+  } = JSON.parse(readFileSync(path, 'utf8')) as Record<'certificate' | 'key' | 'account', string> & { at: number }
   const certificate = decodeCertificate(fromPem('CERTIFICATE', pem))
-  return { pem, key, account, certificate, topic: certificate.subjectUid ?? '' }
+  return { pem, key, account, at, certificate, topic: certificate.subjectUid ?? '' }
 }
+
+function requireFresh(at: number, before: number | undefined, now: number) {
+  if (at <= now - LIFE || at > now + AHEAD)
+    throw new BulkheadError('EXPIRED', 'The approval of this push certificate is not of this hour.', {
+      remedy: 'Import it again, and see that the clocks of both machines are right.',
+    })
+  if (before !== undefined && at < before)
+    throw new BulkheadError('CONFLICT', 'A push certificate was imported after this approval was made.', {
+      remedy: 'Look at it with bulkhead push show, and import again if another should stand.',
+    })
+}
+
+const another = (what: string) =>
+  new BulkheadError('UNPROVEN', `The ${what} is not the one that was approved for push. Nothing was stored.`, {
+    remedy: 'Import the file that Apple gave, with your passkey: bulkhead push import FILE --account A --passkey FILE',
+  })
 
 /** The key of a CSR of ours, or the present one. Throws CONFLICT where the certificate is for another. */
 function keyFor(dir: string, { spki }: Certificate): KeyObject {

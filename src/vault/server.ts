@@ -84,7 +84,10 @@ function assemble({ config, keys, trusted, pg, ledger, intake, clock, random, lo
   const uses = createUses(leaves)
   const url = config.publicUrl ?? config.urls.edge
   const changed = () => apns.renew()
-  const certificate = openPushCertificate({ dir: config.dataDir, clock, random, topicInUse: store.topicInUse, changed })
+  const { topicInUse } = store
+  const certificate = openPushCertificate({
+    ...{ dir: config.dataDir, trusted, leaves, clock, random, topicInUse, changed },
+  })
   const { topic, identity } = certificate
   const ca = config.apns?.ca === undefined ? undefined : readFileSync(config.apns.ca, 'utf8')
   const apns = createApns({ url: config.apns?.url ?? APNS_URL, ca, identity, log })
@@ -138,8 +141,8 @@ function assemble({ config, keys, trusted, pg, ledger, intake, clock, random, lo
       run: ({ organisation }) => certificate.csr(organisation),
     },
     pushImport: {
-      params: object({ certificate: longText, account: line }),
-      run: params => certificate.import(params.certificate, params.account),
+      params: object({ certificate: longText, account: line, statement: longText, approval: approvalShape }),
+      run: params => certificate.import(params),
     },
     pushShow: { params: nothing, run: () => certificate.show() },
   }

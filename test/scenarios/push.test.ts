@@ -62,14 +62,15 @@ test('a push certificate is asked for, signed, imported and shown with its topic
   const [csr, pem] = ['push.csr', 'push.pem'].map(name => join(installation.home, name)) as [string, string]
   await installation.cli('push', 'csr', '--out', csr)
   writeFileSync(pem, apns.certify(readFileSync(csr, 'utf8')))
-  await installation.cli('push', 'import', pem, '--account', 'mdm@example.test')
+  const approved = ['--passkey', installation.passkey]
+  await installation.cli('push', 'import', pem, '--account', 'mdm@example.test', ...approved)
   const shown = await installation.cli<Push>('push', 'show')
   assert.deepEqual([shown.placeholder, shown.account], [false, 'mdm@example.test'])
   assert.ok(new Date(shown.expiresAt!) > new Date())
   topic = shown.topic
   const device = await enrolled('topical')
   assert.equal(device.state.enrolment!.topic, topic)
-  await assert.rejects(installation.cli('push', 'import', csr, '--account', 'x'), /MALFORMED|BAD_REQUEST/)
+  await assert.rejects(installation.cli('push', 'import', csr, '--account', 'x', ...approved), /MALFORMED/)
 })
 
 test('an approved order wakes its device, which comes, does it and is left alone', async () => {
@@ -158,6 +159,8 @@ test('another push certificate with another topic is refused while devices depen
   const csr = (await installation.cli<{ csr: string }>('push', 'csr')).csr
   const pem = join(installation.home, 'other.pem')
   writeFileSync(pem, apns.certify(csr))
-  await assert.rejects(installation.cli('push', 'import', pem, '--account', 'another@example.test'), /REFUSED.*topic/s)
+  const words = ['push', 'import', pem, '--account', 'another@example.test']
+  await assert.rejects(installation.cli(...words), /USAGE.*--passkey/s)
+  await assert.rejects(installation.cli(...words, '--passkey', installation.passkey), /REFUSED.*topic/s)
   assert.equal((await installation.cli<Push>('push', 'show')).topic, topic)
 })

@@ -74,10 +74,10 @@ async function ordersOf(desk: Desk, device: string) {
       ? []
       : await desk.db
           .selectFrom('console.orders')
-          .select(['order_id', 'statement'])
+          .select(['order_id', 'action'])
           .where('order_id', 'in', ids)
           .execute()
-  const actions = new Map(rows.map(row => [row.order_id, (JSON.parse(row.statement) as { action: string }).action]))
+  const actions = new Map(rows.map(row => [row.order_id, row.action]))
   return deliveries.map(delivery => ({
     order: delivery.order_id,
     action: actions.get(delivery.order_id) ?? 'InstallProfile',

@@ -83,6 +83,58 @@ test('a group whose rows were edited, swapped or given another’s name has no m
   assert.equal(await draft(), 'UNPROVEN')
 })
 
+test('a group whose newest version was deleted is not forked: the new version is refused and leaves no row', async () => {
+  const id = randomUUID()
+  const first = version({ id, alias: 'forked' })
+  await sign(first)
+  const next = { id, alias: 'forked', version: 1, previous: digestOf(first).toString('hex') }
+  await sign(version(next))
+  await desk.owner.query('delete from console.group_version where group_id = $1 and version = 1', [id])
+  const shown = async () => (await desk.get('/api/groups/forked')).body
+  assert.equal((await shown()).code, 'UNPROVEN')
+  assert.match((await shown()).message, /Version 1 .*entry \d+, digest [0-9a-f]{64}/)
+  const other = version({ ...next, at: 1_800_000_001 })
+  assert.equal((await sign(other)).body.code, 'CONFLICT')
+  const rows = await desk.owner.query('select version from console.group_version where group_id = $1', [id])
+  assert.deepEqual(rows.rows, [{ version: 0 }])
+  // Whoever owns the database writes the fork's row all the same: its digest is not the ledger's.
+  await desk.owner.query(
+    `insert into console.group_version (group_id, version, alias, statement, approval) values ($1, 1, 'forked', $2, $3)`,
+    [id, other, desk.roster.operator.approve(digestOf(other))],
+  )
+  assert.equal((await shown()).code, 'UNPROVEN')
+  await desk.owner.query('delete from console.group_version where group_id = $1 and version = 1', [id])
+  assert.equal((await sign(version(next))).status, 200, 'the statement that was deleted, sent again')
+  assert.equal((await shown()).version, 1)
+})
+
+test('a version that the ledger does not have is stored nowhere, and one that it never had is not believed', async () => {
+  const statement = version({ id: randomUUID(), alias: 'unlogged' })
+  await desk.ledger.stop()
+  assert.equal((await sign(statement)).body.code, 'UNAVAILABLE')
+  await desk.ledger.start()
+  assert.equal((await desk.get('/api/groups/unlogged')).body.code, 'NOT_FOUND')
+  const { id } = JSON.parse(statement)
+  await desk.owner.query(
+    `insert into console.group_version (group_id, version, alias, statement, approval) values ($1, 0, 'unlogged', $2, $3)`,
+    [id, statement, desk.roster.operator.approve(digestOf(statement))],
+  )
+  assert.equal((await desk.get('/api/groups/unlogged')).body.code, 'UNPROVEN')
+  assert.equal((await sign(statement)).status, 200)
+  assert.equal((await desk.get('/api/groups/unlogged')).body.version, 0)
+})
+
+test('a leaf that code in the console forged stops its group with an error that names it', async () => {
+  const id = randomUUID()
+  await sign(version({ id, alias: 'poisoned' }))
+  const entry = canonical({ type: 'group', unique: `group:${id}:1`, group: id, version: 1, digest: 'f'.repeat(64) })
+  await desk.desk.ledger.append({ log: 'main', entries: [{ entry }] })
+  const { code, message, remedy } = (await desk.get('/api/groups/poisoned')).body
+  assert.equal(code, 'UNPROVEN')
+  assert.match(message, /entry \d+, digest f{64}/)
+  assert.match(remedy, /make a new group/)
+})
+
 const invitation = (fields: Record<string, unknown> = {}) => {
   const now = Math.floor(Date.now() / 1000)
   return canonical({
@@ -145,4 +197,10 @@ test('the push certificate is the vault’s: it is shown, and its request is mad
     (await desk.post('/api/push/csr', { organisation: 'Example' })).body.csr,
     /^-----BEGIN CERTIFICATE REQUEST-----/,
   )
+  // A session alone imports nothing.
+  const unapproved = { certificate: 'x', account: 'mdm@example.test' }
+  assert.equal((await desk.post('/api/push', unapproved)).body.code, 'BAD_REQUEST')
+  const statement = canonical({ type: 'bulkhead-push-certificate/v1' })
+  const approval = desk.roster.operator.approve(randomBytes(32))
+  assert.equal((await desk.post('/api/push', { ...unapproved, statement, approval })).body.code, 'MALFORMED')
 })

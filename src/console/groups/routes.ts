@@ -51,28 +51,34 @@ async function lineOf(desk: Desk, row: GroupRow) {
   }
 }
 
-/** The row first, its leaf second: a retry of the same statement finds the row and appends what is missing. */
+/**
+ * The row and its leaf, or neither: a version that finds its place in the ledger taken leaves no row. Where the row is lost after its
+ * leaf was written, the same statement sent again is stored; until then the group names what is missing.
+ */
 async function storeVersion(desk: Desk, group: GroupVersion, statement: string, approval: Approval) {
   const rows = await newestGroups(desk.db)
   const newest = rows.find(row => row.group_id === group.id)
-  if (newest?.statement !== statement) {
-    checkSuccession(desk, group, newest)
-    if (rows.some(row => row.alias === group.alias && row.group_id !== group.id))
-      throw new BulkheadError('CONFLICT', `There is a group ${group.alias} already.`, {
-        remedy: 'Choose another alias.',
-      })
-    const { id: group_id, version, alias } = group
-    const stored = await desk.db
+  if (newest?.statement === statement) return logVersion(desk, group, statement)
+  checkSuccession(desk, group, newest)
+  if (rows.some(row => row.alias === group.alias && row.group_id !== group.id))
+    throw new BulkheadError('CONFLICT', `There is a group ${group.alias} already.`, {
+      remedy: 'Choose another alias.',
+    })
+  const { id: group_id, version, alias } = group
+  await desk.db.transaction().execute(async tx => {
+    const stored = await tx
       .insertInto('console.group_version')
       .values({ group_id, version, alias, statement, approval: JSON.stringify(approval) })
       .onConflict(conflict => conflict.doNothing())
       .executeTakeFirst()
     if (stored.numInsertedOrUpdatedRows === 0n) throw outrun()
-  }
+    await logVersion(desk, group, statement)
+  })
+}
+
+async function logVersion(desk: Desk, { id, version }: GroupVersion, statement: string) {
   const digest = groupDigest(statement, desk.trusted).toString('hex')
-  await appendLeaves(desk, 'main', [
-    { type: 'group', unique: `group:${group.id}:${group.version}`, group: group.id, version: group.version, digest },
-  ])
+  await appendLeaves(desk, 'main', [{ type: 'group', unique: `group:${id}:${version}`, group: id, version, digest }])
 }
 
 function checkSuccession(desk: Desk, group: GroupVersion, newest: GroupRow | undefined) {

@@ -54,18 +54,36 @@ export function verifyGroupRow(row: GroupRow, trusted: Trusted): GroupVersion {
 }
 
 /**
- * The newest version of a group by id or alias, which the ledger must know as the newest: whoever deletes rows rolls no group back.
- * Throws NOT_FOUND, AMBIGUOUS, UNPROVEN.
+ * The newest version of a group by id or alias, which the ledger must know, by its digest, as the newest: whoever deletes rows rolls no
+ * group back, and no second version takes the place of one that was. Throws NOT_FOUND, AMBIGUOUS, UNPROVEN.
+ *
+ * What remains: code in the console can append a leaf for a version that nobody made. The group is then unusable, and says which leaf
+ * it is; it is never another group than its members approved.
  */
 export async function currentGroup(desk: Desk, name: string): Promise<{ row: GroupRow; group: GroupVersion }> {
   const row = await findGroup(desk.db, name)
   const group = verifyGroupRow(row, desk.trusted)
-  const next = await desk.ledger.find({ log: 'main', unique: `group:${group.id}:${group.version + 1}` })
-  if (next === null) return { row, group }
-  throw new BulkheadError('UNPROVEN', `The newest version of group ${group.id} is missing.`, {
-    remedy: 'Put the row back from a backup.',
-  })
+  const [own, next] = await Promise.all([group.version, group.version + 1].map(version => findLeaf(desk, group, version)))
+  const digest = groupDigest(row.statement, desk.trusted).toString('hex')
+  if (own?.digest !== digest)
+    throw unproven(`Version ${group.version} of group ${group.id} is not the one in the ledger${of(own)}.`)
+  if (next) throw unproven(`Version ${group.version + 1} of group ${group.id} is in the ledger${of(next)} and not here.`)
+  return { row, group }
 }
+
+type Leaf = { index: number; digest: string }
+
+async function findLeaf(desk: Desk, { id }: GroupVersion, version: number): Promise<Leaf | undefined> {
+  const found = await desk.ledger.find({ log: 'main', unique: `group:${id}:${version}` })
+  return found ? { index: found.index, digest: String((JSON.parse(found.entry) as { digest?: unknown }).digest) } : undefined
+}
+
+const of = (leaf: Leaf | undefined) => (leaf ? ` (entry ${leaf.index}, digest ${leaf.digest})` : '')
+const unproven = (message: string) =>
+  new BulkheadError('UNPROVEN', message, {
+    remedy:
+      'Put the row back from a backup. Where no member knows a version with this digest, the console was not itself: make a new group.',
+  })
 
 /** Enrolled devices of a group: the version's members, and those whose verified voucher names the group. */
 export async function devicesOfGroup(desk: Desk, group: GroupVersion): Promise<string[]> {

@@ -26,7 +26,7 @@ export async function draftOrder(desk: Desk, caller: string, asked: OrderDraft):
     targets: { digest: targetsDigest(devices), count: devices.length, ...(group && { group }) },
   }
   const statement = canonical(order)
-  await store(desk, 'order', caller, { id: order.id, statement, built, asked, devices, salt })
+  await store(desk, caller, order, { statement, built, asked, devices, salt })
   const digest = orderDigest(statement, desk.trusted).toString('hex')
   return { ...summary(desk, order.id, built), devices: devices.length, statement, digest }
 }
@@ -45,7 +45,7 @@ export async function draftStanding(desk: Desk, caller: string, asked: StandingD
     trigger: asked.trigger,
   }
   const statement = canonical(standing)
-  await store(desk, 'standing', caller, { id: standing.id, statement, built, asked, devices: [], salt })
+  await store(desk, caller, standing, { statement, built, asked, devices: [], salt })
   return {
     ...summary(desk, standing.id, built),
     statement,
@@ -79,22 +79,26 @@ function lifeOf(asked: Asked, { policy }: Roster): number {
   throw new BulkheadError('BAD_REQUEST', `An order of this installation lasts at most ${policy.longestOrder} seconds.`)
 }
 
-type Draftee = { id: string; statement: string; built: Built; asked: Asked; devices: string[]; salt: string }
+type Draftee = { statement: string; built: Built; asked: Asked; devices: string[]; salt: string }
 
-async function store(desk: Desk, kind: 'order' | 'standing', caller: string, draft: Draftee) {
-  const { id, statement, built, asked, devices, salt } = draft
+async function store(desk: Desk, caller: string, order: Order | StandingOrder, draft: Draftee) {
+  const { statement, built, asked, devices, salt } = draft
+  const { id, expiresAt } = order
+  const trigger = 'trigger' in order ? order.trigger : null
   const { seal, delivery } = desk.trusted.roster.keys
   const sealed = (key: string, place: string, bytes: Uint8Array) =>
     hpkeSeal(Buffer.from(key, 'base64'), bytes, Buffer.from(`${place}\n${id}`))
   const row = {
     order_id: id,
-    kind,
+    kind: trigger === null ? ('order' as const) : ('standing' as const),
     statement,
     body: built.secret ? sealed(delivery, 'bulkhead-body/v1', built.template) : built.template,
     secret: built.secret,
     targets: devices,
     action: asked.action,
     class: built.class,
+    trigger,
+    expires_at: new Date(expiresAt * 1000),
     reason_salt: salt,
     reason: sealed(seal, 'bulkhead-reason/v1', Buffer.from(asked.reason)),
     created_by: caller,

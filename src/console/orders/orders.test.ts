@@ -291,6 +291,37 @@ test('a standing order is harmless, is approved once, and reaches devices that a
   )
 })
 
+test('a row that cannot be read stops no enrolment, no list, no page and no daily order', async () => {
+  const { body: daily } = await desk.post('/api/standing', { action: 'ProfileList', trigger: 'daily', reason: 'x' })
+  const { body: first } = await desk.post('/api/standing', { action: 'SecurityInfo', trigger: 'enrolment', reason: 'x' })
+  for (const drafted of [daily, first]) {
+    const approval = desk.roster.operator.approve(standingDigest(drafted.statement, desk.roster.trusted))
+    await desk.post(`/api/orders/${drafted.order}/approvals`, { approval })
+  }
+  const asConsole = desk.vault.database.connect('console')
+  const bad = [randomUUID(), randomUUID()]
+  for (const [at, trigger] of ['enrolment', 'daily'].entries())
+    await asConsole.query(
+      `insert into console.orders (order_id, kind, statement, body, class, trigger, expires_at, state, reason_salt, reason, created_by)
+       values ($1, 'standing', 'not a statement', '', 'read', $2, 'infinity', 'approved', '', '', 'x')`,
+      [bad[at], trigger],
+    )
+  const fresh = await desk.enrol({ state: 'authenticating' })
+  const asEdge = desk.vault.database.connect('edge')
+  await asEdge.query(
+    `select edge.token_update($1::uuid[], '{""}', array[now() + interval '1 year'], array['\\x00'::bytea], '{true}', array[null::bytea], array[null::bytea])`,
+    [[fresh.device]],
+  )
+  const page = (await desk.get(`/api/devices/${fresh.alias}`)).body
+  assert.equal(page.state, 'enrolled')
+  assert.ok(page.orders.some(({ order }: { order: string }) => order === first.order))
+  const listed = (await desk.get('/api/orders?kind=standing')).body.orders.map((row: { order: string }) => row.order)
+  assert.ok(listed.includes(daily.order) && !listed.includes(bad[0]))
+  await sweep(desk.desk, new Map())
+  assert.ok((await pendingOf(daily.order)).some(({ device_id }) => device_id === fresh.device))
+  await desk.owner.query('delete from console.orders where order_id = any ($1)', [bad])
+})
+
 test('a daily standing order is queued once a day', async () => {
   const { body: drafted } = await desk.post('/api/standing', { action: 'SecurityInfo', trigger: 'daily', reason: 'x' })
   const approval = desk.roster.operator.approve(standingDigest(drafted.statement, desk.roster.trusted))

@@ -5,7 +5,7 @@ import { type Desk, seconds } from '../desk.ts'
 import { type Api, answers, byId, takes } from '../routing.ts'
 import { approveOrder, cancelOrder } from './approve.ts'
 import { draftOrder, draftStanding } from './draft.ts'
-import { readStatement } from './statement.ts'
+import { readable, readStatement } from './statement.ts'
 import { approvalsOf, deliveriesOfOrder, devicesOf, findOrder, listOrders, shownState } from './store.ts'
 
 const PAGE = 200
@@ -88,11 +88,13 @@ async function orderPage(desk: Desk, id: string) {
 
 async function orderLines(desk: Desk, kind: 'order' | 'standing' | undefined, before: string | undefined) {
   const rows = await listOrders(desk.db, kind, before === undefined ? undefined : new Date(before), PAGE)
-  const orders = rows.map(row => {
-    const { statement } = readStatement(row, desk.trusted)
+  const orders = rows.flatMap(row => {
+    const read = readable(desk, row)
+    if (!read) return []
+    const { statement } = read
     const state = shownState(row, row.open, statement.expiresAt <= seconds(desk.now()))
     const approvals = row.members.map(member => aliasOf(desk.trusted, member))
-    return { ...common(desk, row, statement), state, approvals, devices: row.devices }
+    return [{ ...common(desk, row, statement), state, approvals, devices: row.devices }]
   })
   return { orders, next: rows.length === PAGE ? rows.at(-1)!.created_at.toISOString() : null }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Desk, seconds } from '../desk.ts'
 import { sweepSessions } from '../sessions/store.ts'
-import { readStatement } from './statement.ts'
+import { readable } from './statement.ts'
 import { dequeue, enqueueStanding, listOrders, overdueOrders } from './store.ts'
 
 const EVERY_MS = 5000
@@ -28,8 +28,8 @@ async function queueDaily(desk: Desk, queuedOn: Map<string, number>) {
   const day = Math.floor(now / DAY)
   for (const row of await listOrders(desk.db, 'standing', undefined, 1000)) {
     if (row.state !== 'approved' || queuedOn.get(row.order_id) === day) continue
-    const { statement, trigger } = readStatement(row, desk.trusted)
-    if (trigger === 'daily' && statement.expiresAt > now)
+    const read = readable(desk, row)
+    if (read?.trigger === 'daily' && read.statement.expiresAt > now)
       await enqueueStanding(desk.db, row.order_id, day, new Date((day + 1) * DAY * 1000))
     queuedOn.set(row.order_id, day)
   }

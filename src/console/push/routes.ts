@@ -8,7 +8,7 @@ const show = createRoute({ method: 'get', path: '/api/push', responses: answers(
 const csr = createRoute({ method: 'post', path: '/api/push/csr', request: takes(csrIn), responses: answers(csrOut) })
 const load = createRoute({ method: 'post', path: '/api/push', request: takes(pushIn), responses: answers(pushOut) })
 
-/** Relays: the push key and its certificate are the vault's. */
+/** Relays: the push key and its certificate are the vault's, which takes one only with a member's approval of it. */
 export function pushRoutes(api: Api, desk: Desk) {
   api.openapi(show, async context => context.json(shown(await desk.vault.pushShow()), 200))
   api.openapi(csr, async context => context.json(await desk.vault.pushCsr(context.req.valid('json').organisation), 200))

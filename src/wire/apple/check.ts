@@ -1,6 +1,6 @@
 /** Commands against Apple's schema. Keys the schema does not know pass: newer systems add some. */
 import { BulkheadError } from '../../base/errors.ts'
-import type { PlistDict, PlistValue } from '../plist/plist.ts'
+import type { PlistDict, PlistValue } from '../plist/value.ts'
 import { isDict, own, stringAt } from './dict.ts'
 import { COMMANDS, type Key, type KeyType } from './facts.generated.ts'
 

@@ -1,4 +1,4 @@
-import type { PlistDict, PlistValue } from '../plist/plist.ts'
+import type { PlistDict, PlistValue } from '../plist/value.ts'
 
 /** Whether a value is a plist dictionary: not an array, a date or data. */
 export function isDict(value: PlistValue | undefined): value is PlistDict {
