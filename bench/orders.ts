@@ -17,7 +17,7 @@ export function openOrders({ home, passkey: file }: Pick<Installation, 'home' | 
     for (let at = 0; at < count; at++) {
       const body = { action: 'ProfileList', set: [], all: true, reason: `Measurement ${at}` }
       const { order } = await console.post<Draft>('/api/orders', body)
-      const { digest, devices } = reviewOrder(await console.get<Order>(`/api/orders/${order}`), trusted)
+      const { digest, devices } = reviewOrder(await console.get<Order>(`/api/orders/${order}`), trusted, order)
       await console.post<Approved>(`/api/orders/${order}/approvals`, {
         approval: approve(passkey, digest, trusted.roster),
       })

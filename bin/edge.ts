@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { createAllowance } from '../src/base/allowance.ts'
 import { loadConfig } from '../src/base/config.ts'
 import { createLog } from '../src/base/log.ts'
 import { listen, stopWith } from '../src/base/process.ts'
@@ -14,6 +15,7 @@ import { createWriteback } from '../src/edge/writeback.ts'
 import { createIntakeClient } from '../src/intake/client.ts'
 import { openGenesis } from '../src/trust/roster.ts'
 import { vaultForEdge } from '../src/vault/client.ts'
+import { BOOTSTRAP_TOKENS_AN_HOUR } from '../src/vault/limits.ts'
 import { createTracer } from '../src/watch/client.ts'
 
 const config = loadConfig('edge')
@@ -22,7 +24,10 @@ const clock = () => Math.floor(Date.now() / 1000)
 const keys = loadEdgeKeys(config.keysDir)
 const trusted = openGenesis(readFileSync(config.genesis, 'utf8'), config.genesisDigest)
 const store = createEdgeStore(config.database!, log)
-const intake = createIntakeClient()
+const intake = createIntakeClient(() => {
+  log.error('intake.hangs')
+  process.exit(1) // the supervisor ends a parser with its owner, and starts both again
+})
 const vault = vaultForEdge(config.calls.vault!)
 const trace = createTracer(config.calls.watch!, log)
 const context = {
@@ -36,6 +41,7 @@ const context = {
   pathKey: keys.path,
   channelKey: createHmac('sha256', keys.path).update('bulkhead-channel/v1').digest(),
   clock,
+  mayAskForBootstrapToken: createAllowance(BOOTSTRAP_TOKENS_AN_HOUR, 3600, clock),
   log,
   trace,
 }

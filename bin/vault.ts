@@ -16,7 +16,10 @@ const config = loadConfig('vault')
 const log = createLog('vault')
 const pool = new pg.Pool({ ...config.database!, max: 6, ...PATIENCE })
 pool.on('error', error => log.error('database.lost', {}, error))
-const intake = createIntakeClient()
+const intake = createIntakeClient(() => {
+  log.error('intake.hangs')
+  process.exit(1) // the supervisor ends a parser with its owner, and starts both again
+})
 process.on('message', (message: { t?: string }, handle: unknown) => {
   if (message.t === 'intake') intake.attach(handle as Socket)
 })

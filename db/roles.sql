@@ -36,7 +36,7 @@ grant select (order_id, device_id, channel, serial, state, code, domain, at) on 
 grant select on edge.history to bulkhead_console;
 grant select (device_id, channel, due, attempts, pushed_at, gone) on edge.wake to bulkhead_console;
 grant select (sha256, device_id, state, voucher, signature, not_after, issued_at) on vault.certificate to bulkhead_console;
-grant execute on function console.enqueue(uuid, boolean, timestamptz), console.enqueue_standing(uuid, int, timestamptz), console.dequeue(uuid, text) to bulkhead_console;
+grant execute on function console.enqueue(uuid, boolean, timestamptz), console.enqueue_standing(uuid, int, timestamptz), console.dequeue(uuid, text), console.sweep_drafts() to bulkhead_console;
 
 -- vault: its own tables; invitations and orders to verify; sealed push tokens to wake devices.
 grant usage on schema vault, edge, console to bulkhead_vault;

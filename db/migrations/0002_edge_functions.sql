@@ -1,11 +1,32 @@
 -- All that the edge may do: these functions, each for many devices at once. Arrays of one call have one length;
 -- each is worked through in the order of devices, so that two batches never wait for each other in a circle.
 
--- Vouchers by path token id: [path, sha256, state, voucher, signature].
+-- Something happened to devices. Of each kind a device keeps the newest 50: whoever repeats one for ever fills nothing, and pushes out
+-- no other. What somebody else is dropping at this moment is passed over, since waiting for it could be waiting in a circle.
+create function edge.remember(devices uuid[], event_in text, code_in text default null) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  insert into edge.history (device_id, event, code) select u.device, event_in, code_in from unnest(devices) as u (device);
+  delete from edge.history where ctid = any (array(
+    select h.ctid from (select distinct u.device from unnest(devices) as u (device)) d
+    cross join lateral (
+      select o.at from edge.history o where o.device_id = d.device and o.event = event_in order by o.at desc offset 50 limit 1
+    ) last
+    join edge.history h on h.device_id = d.device and h.event = event_in and h.at <= last.at
+    for update of h skip locked));
+end $$;
+
+-- Vouchers by path token id: [path, sha256, state, voucher, signature], at most 2000 of each. The newest of every device come first, then
+-- the second newest of every one: a device that renews again and again pushes out none of those that it shares a profile with.
 create function edge.find_vouchers(paths uuid[])
 returns table (path_id uuid, sha256 bytea, state text, voucher text, signature text)
 language sql stable security definer set search_path = '' as $$
-  select c.path_id, c.sha256, c.state, c.voucher, c.signature from vault.certificate c where c.path_id = any (paths) and c.state <> 'superseded'
+  select p.path, v.sha256, v.state, v.voucher, v.signature
+  from (select distinct u.path from unnest(paths) as u (path)) p cross join lateral (
+    select c.*, row_number() over (partition by c.device_id order by c.issued_at desc) as place
+    from vault.certificate c where c.path_id = p.path and c.state <> 'superseded'
+    order by place, c.issued_at desc limit 2000
+  ) v
 $$;
 
 -- The new certificate was used: the one before is no longer accepted.
@@ -14,7 +35,7 @@ language plpgsql security definer set search_path = '' as $$
 begin
   update vault.certificate set state = 'superseded' where sha256 = old and device_id = device and state = 'valid';
   if found then
-    insert into edge.history (device_id, event) values (device, 'renewed');
+    perform edge.remember(array[device], 'renewed');
   end if;
 end $$;
 
@@ -31,19 +52,23 @@ create function edge.authenticate(devices uuid[], platforms text[], tiers text[]
 returns void language plpgsql security definer set search_path = '' as $$
 begin
   insert into edge.device as d (device_id, platform, tier, unit_id, state, enrolled_at, last_seen, not_after, facts, facts_at, sealed)
-    select u.device, u.platform, u.tier, u.unit, 'authenticating', now(), now(), u.not_after, u.facts, now(), u.sealed
-    from unnest(devices, platforms, tiers, units, not_afters, facts_in, sealed_in) as u (device, platform, tier, unit, not_after, facts, sealed)
-    order by u.device
+    select distinct on (u.device) u.device, u.platform, u.tier, u.unit, 'authenticating', now(), now(), u.not_after, u.facts, now(),
+      case when length(u.sealed) <= 262144 then u.sealed end
+    from unnest(devices, platforms, tiers, units, not_afters, facts_in, sealed_in) with ordinality
+      as u (device, platform, tier, unit, not_after, facts, sealed, n)
+    order by u.device, u.n desc
   on conflict (device_id) do update set
     state = case when d.state = 'enrolled' then 'enrolled' else 'authenticating' end,
     last_seen = now(), not_after = excluded.not_after, facts = d.facts || excluded.facts, facts_at = now(), sealed = excluded.sealed;
-  insert into edge.history (device_id, event) select device, 'Authenticate' from unnest(devices) as u (device);
+  perform edge.remember(devices, 'Authenticate');
 end $$;
 
--- channels: '' for the device itself. Standing orders for enrolment are queued when a device first becomes enrolled.
+-- channels: '' for the device itself. A device has at most 50 others; what more of them say is not kept, nor what one says whose device
+-- is not known. Standing orders for enrolment are queued when a device first becomes enrolled.
 create function edge.token_update(devices uuid[], channels text[], not_afters timestamptz[], pushes bytea[], ours boolean[], unlocks bytea[], sealed_in bytea[])
 returns void language plpgsql security definer set search_path = '' as $$
 begin
+  perform from edge.device d where d.device_id = any (devices) order by d.device_id for no key update;
   with said as (
     select * from unnest(devices, channels, not_afters, pushes, ours, unlocks) as u (device, channel, not_after, push, ours, unlock) where channel = '' order by device
   ), before as (
@@ -61,10 +86,21 @@ begin
   )
   insert into edge.wake (device_id) select distinct device_id from queued order by device_id on conflict (device_id, channel) do update set due = now(), attempts = 0, gone = false;
   update edge.wake w set gone = false from unnest(devices, channels) as u (device, channel) where w.device_id = u.device and w.channel = u.channel and w.gone;
+  with said as (
+    select distinct on (u.device, u.channel) u.device, u.channel, u.push, u.sealed
+    from unnest(devices, channels, pushes, sealed_in) with ordinality as u (device, channel, push, sealed, n)
+    join edge.device d on d.device_id = u.device
+    where u.channel <> '' and coalesce(length(u.sealed), 0) <= 262144
+    order by u.device, u.channel, u.n desc
+  ), placed as (
+    select s.*, c.channel is not null as known, row_number() over (partition by s.device, c.channel is not null order by s.channel) as place
+    from said s left join edge.user_channel c on c.device_id = s.device and c.channel = s.channel
+  )
   insert into edge.user_channel (device_id, channel, push, sealed, seen_at)
-    select device, channel, push, sealed, now() from unnest(devices, channels, pushes, sealed_in) as u (device, channel, push, sealed) where channel <> ''
+    select p.device, p.channel, p.push, p.sealed, now() from placed p
+    where p.known or p.place + (select count(*) from edge.user_channel c where c.device_id = p.device) <= 50
   on conflict (device_id, channel) do update set push = excluded.push, sealed = excluded.sealed, seen_at = now();
-  insert into edge.history (device_id, event) select device, 'TokenUpdate' from unnest(devices) as u (device);
+  perform edge.remember(devices, 'TokenUpdate');
 end $$;
 
 create function edge.check_out(devices uuid[]) returns void
@@ -75,7 +111,7 @@ begin
     select order_id, device_id, channel, serial, 'cancelled' from edge.pending where device_id = any (devices) on conflict do nothing;
   delete from edge.pending where device_id = any (devices);
   delete from edge.wake where device_id = any (devices);
-  insert into edge.history (device_id, event) select device, 'CheckOut' from unnest(devices) as u (device);
+  perform edge.remember(devices, 'CheckOut');
 end $$;
 
 -- One UUID for each (order, device, channel, serial): a delivery that is repeated repeats it. Same as trust/token.ts commandUuid.
@@ -157,7 +193,7 @@ begin
   insert into edge.result (order_id, device_id, channel, serial, state, domain)
     select g.order_id, g.device_id, g.channel, g.serial, 'error', code_in from gone g
   on conflict on constraint result_pkey do update set state = 'error', domain = excluded.domain, at = now();
-  insert into edge.history (device_id, event, code) values (device, 'refused', code_in);
+  perform edge.remember(array[device], 'refused', code_in);
 end $$;
 
 create function edge.touch(devices uuid[], at timestamptz) returns void
@@ -188,7 +224,7 @@ language plpgsql security definer set search_path = '' as $$
 begin
   insert into vault.bootstrap_token (device_id, sealed) values (device, sealed_in)
     on conflict (device_id) do update set sealed = excluded.sealed, serves = 0, at = now();
-  insert into edge.history (device_id, event) values (device, 'SetBootstrapToken');
+  perform edge.remember(array[device], 'SetBootstrapToken');
 end $$;
 
 -- For the console: an approved order becomes pending work for its targets.
@@ -231,4 +267,21 @@ begin
   )
   select count(*) into stopped from gone;
   return stopped;
+end $$;
+
+-- The console may delete no order. What nobody approved in a month is let go: whoever asks, and whatever the row says of itself, an order
+-- with an approval stays.
+create function console.sweep_drafts() returns int
+language plpgsql security definer set search_path = '' as $$
+declare
+  gone int;
+begin
+  delete from console.orders o where o.order_id in (
+    select d.order_id from console.orders d
+    where d.state in ('draft', 'cancelled') and d.approved_at is null and d.created_at < now() - interval '30 days'
+      and not exists (select from console.approval a where a.order_id = d.order_id)
+      and not exists (select from edge.pending p where p.order_id = d.order_id)
+    limit 500);
+  get diagnostics gone = row_count;
+  return gone;
 end $$;

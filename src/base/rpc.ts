@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, rmSync } from 'node:fs'
 import { createConnection, createServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { BulkheadError, type ErrorCode, publicError } from './errors.ts'
 import { encodeFrame, type Frame, frameReader } from './frame.ts'
 import type { Log } from './log.ts'
@@ -105,7 +106,7 @@ async function answer(
 const LONGEST_WAIT = 1 // ms
 
 /** Joins what is written in one turn of the loop into one system call; where a turn is long, what is ready does not wait for the rest of it. */
-export function batchedWriter(socket: Socket): (data: Buffer) => void {
+export function batchedWriter(socket: Duplex): (data: Buffer) => void {
   let since: number | undefined
   return data => {
     if (socket.destroyed) return

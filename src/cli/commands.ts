@@ -11,6 +11,8 @@ const reason: Option = { type: 'string', value: 'TEXT', about: 'why; sealed, sho
 const text = (value: string, about: string): Option => ({ type: 'string', value, about })
 const many = (value: string, about: string): Option => ({ type: 'string', multiple: true, value, about })
 
+const digest = text('HEX', 'sign only what has this digest, which creating it printed')
+
 const ports: Record<string, Option> = {
   'edge-port': text('N', 'port that devices use; 0 picks one (default: a free one, remembered)'),
   'edge-tls-port': text('N', 'port for mutual TLS'),
@@ -125,7 +127,10 @@ export const commands: Record<string, Command> = {
       device: many('D', 'id or alias of a device; may be repeated'),
       group: many('G', 'a group, by id or alias'),
       all: { type: 'boolean', about: 'every device' },
-      set: many('KEY=VALUE', 'a key of the command; may be repeated'),
+      set: many(
+        'KEY=VALUE',
+        'a key of the command; may be repeated. KEY=@FILE takes the value from a file, @@ is one @',
+      ),
       body: text('FILE', 'the command as a property list, or a template of one'),
       channel: text('CHANNEL', 'device (default) or user'),
       expires: text('HOURS', 'when it is not sent any more, for example 12h or 7d (default 7d)'),
@@ -137,11 +142,11 @@ export const commands: Record<string, Command> = {
   },
   'order approve': {
     summary: 'approve an order with a passkey',
-    usage: 'ORDER --passkey FILE',
+    usage: 'ORDER --passkey FILE [--digest HEX]',
     about:
-      'Signs the digest of exactly this order: its body, its devices, its expiry. The edge checks the signature itself before anything is sent.',
-    example: 'bulkhead order approve o7k2mfq --passkey owner.json',
-    options: { passkey, json },
+      'Shows all that will be signed, worked out here and not by the server, and signs the digest of exactly this order: its body, its devices, its expiry. On a terminal it waits for a typed yes. With --digest it signs only the order that you saw drafted: the server cannot put another in its place. The edge checks the signature itself before anything is sent.',
+    example: 'bulkhead order approve 5f0c1d2e-8a4b-4c6d-9e7f-0a1b2c3d4e5f --passkey owner.json',
+    options: { digest, passkey, json },
     words: [1, 1],
     load: order,
   },
@@ -264,7 +269,10 @@ export const commands: Record<string, Command> = {
     example: 'bulkhead standing create --action DeviceInformation --trigger daily --reason "device pages stay current"',
     options: {
       action: text('NAME', 'a RequestType that reads or changes'),
-      set: many('KEY=VALUE', 'a key of the command; may be repeated'),
+      set: many(
+        'KEY=VALUE',
+        'a key of the command; may be repeated. KEY=@FILE takes the value from a file, @@ is one @',
+      ),
       body: text('FILE', 'the command as a property list'),
       trigger: text('WHEN', 'enrolment (default) or daily'),
       expires: text('DAYS', 'when it ends, for example 30d (default: as long as an order may last)'),
@@ -285,10 +293,10 @@ export const commands: Record<string, Command> = {
   },
   'standing approve': {
     summary: 'approve a standing order',
-    usage: 'ORDER --passkey FILE',
-    about: 'Signs its digest, as for any order.',
-    example: 'bulkhead standing approve s3f9 --passkey owner.json',
-    options: { passkey, json },
+    usage: 'ORDER --passkey FILE [--digest HEX]',
+    about: 'Shows it and signs its digest, as for any order; --digest names the one that you saw drafted.',
+    example: 'bulkhead standing approve 5f0c1d2e-8a4b-4c6d-9e7f-0a1b2c3d4e5f --passkey owner.json',
+    options: { digest, passkey, json },
     words: [1, 1],
     load: standing,
   },

@@ -30,7 +30,7 @@ async function change(args: Args, verb: 'add' | 'remove'): Promise<number> {
   const console = consoleClient(args.home)
   const [name, ...devices] = args.words
   const newest = await findGroup(console, name!)
-  const before = verified(newest, name!, trusted)
+  const before = verifiedGroup(newest, name!, trusted)
   const members = new Set(before.members)
   for (const device of await Promise.all(devices.map(one => deviceId(console, one))))
     verb === 'add' ? members.add(device) : members.delete(device)
@@ -44,7 +44,8 @@ async function change(args: Args, verb: 'add' | 'remove'): Promise<number> {
   })
 }
 
-function verified(shown: Group, name: string, trusted: Trusted): GroupVersion {
+/** The version that a member approved under this name; what else the console says of it is not looked at. Throws UNPROVEN. */
+export function verifiedGroup(shown: Group, name: string, trusted: Trusted): GroupVersion {
   const group = decodeGroup(shown.statement)
   const digest = groupDigest(shown.statement, trusted)
   const { members } = countApprovals([shown.approval], digest, trusted, ['operator', 'approver'])

@@ -11,10 +11,11 @@ import {
   TIERS,
   type Tier,
 } from '../trust/invitation.ts'
-import type { Roster } from '../trust/roster.ts'
+import type { Roster, Trusted } from '../trust/roster.ts'
 import { type Args, flag, list, needed, text, whole } from './args.ts'
 import { consoleClient, openHome } from './client.ts'
 import { findGroup } from './device.ts'
+import { verifiedGroup } from './group.ts'
 import { duration, pairs, say, show } from './output.ts'
 import { approve, loadPasskey, memberOf } from './passkey.ts'
 
@@ -24,7 +25,7 @@ export async function run(args: Args): Promise<number> {
   const trusted = openHome(args.home)
   const passkey = loadPasskey(needed(args, 'passkey'))
   const member = memberOf(passkey, trusted)
-  const invitation = await invitationOf(args, trusted.roster)
+  const invitation = await invitationOf(args, trusted)
   const statement = canonical(invitation)
   decodeInvitation(statement)
   const approval = approve(passkey, invitationDigest(statement, trusted), trusted.roster)
@@ -42,15 +43,15 @@ export async function run(args: Args): Promise<number> {
   )
 }
 
-async function invitationOf(args: Args, roster: Roster): Promise<Invitation> {
+async function invitationOf(args: Args, trusted: Trusted): Promise<Invitation> {
   const now = Math.floor(Date.now() / 1000)
   return {
     type: 'bulkhead-invitation/v1',
     id: randomUUID(),
     platform: platformOf(args),
     tier: tierOf(args),
-    unit: unitOf(args, roster),
-    groups: await groupsOf(args),
+    unit: unitOf(args, trusted.roster),
+    groups: await groupsOf(args, trusted),
     uses: whole(args, 'uses', 1, 100_000) ?? 1,
     signed: !flag(args, 'unsigned'),
     identityDays: whole(args, 'identity-days', 1, MOST_IDENTITY_DAYS) ?? IDENTITY_DAYS,
@@ -81,8 +82,9 @@ function unitOf(args: Args, { units }: Roster): string {
   throw new BulkheadError('NOT_FOUND', `There is no unit ${name}.`, { remedy: `Write one of: ${known}.` })
 }
 
-async function groupsOf(args: Args): Promise<string[]> {
+/** By their signed statements: standing orders reach groups, so the console must not choose which one a device joins. */
+async function groupsOf(args: Args, trusted: Trusted): Promise<string[]> {
   const console = consoleClient(args.home)
-  const groups = await Promise.all(list(args, 'group').map(name => findGroup(console, name)))
-  return [...new Set(groups.map(({ group }) => group))]
+  const verified = async (name: string) => verifiedGroup(await findGroup(console, name), name, trusted).id
+  return [...new Set(await Promise.all(list(args, 'group').map(verified)))]
 }

@@ -2,6 +2,7 @@ import { BulkheadError, publicError } from '../base/errors.ts'
 import { findCommand, parseCommand, takeHome } from './args.ts'
 import { commands } from './commands.ts'
 import { helpOf, overview } from './help.ts'
+import { json } from './output.ts'
 
 /** The bulkhead command: one line in, one status out. Errors are one JSON line on stderr. */
 async function main(argv: string[]): Promise<number> {
@@ -29,6 +30,6 @@ try {
   const shown = publicError(error)
   // An error that nobody foresaw is a fault of ours: on the operator's own machine its cause may be seen.
   const cause = error instanceof BulkheadError ? {} : { cause: error instanceof Error ? error.stack : String(error) }
-  process.stderr.write(`${JSON.stringify({ ...shown, ...cause })}\n`)
+  process.stderr.write(`${json({ ...shown, ...cause })}\n`)
   process.exitCode = shown.code === 'USAGE' ? USAGE_STATUS : 1
 }

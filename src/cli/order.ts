@@ -3,9 +3,11 @@ import { BulkheadError } from '../base/errors.ts'
 import type { Approved, Draft, Order, OrderDraft, OrderLine } from '../console/api.ts'
 import { type Args, flag, list, needed, text } from './args.ts'
 import { consoleClient, openHome } from './client.ts'
+import { confirm } from './confirm.ts'
+import { expectBody, reviewDraft } from './expect.ts'
 import { duration, pairs, say, show, table, when } from './output.ts'
 import { approve, loadPasskey, memberOf } from './passkey.ts'
-import { describeReview, reviewOrder } from './review.ts'
+import { describeReview, type Review, reviewOrder } from './review.ts'
 
 export async function run(args: Args): Promise<number> {
   const verb = args.command.split(' ')[1]
@@ -22,18 +24,26 @@ async function create(args: Args): Promise<number> {
   if (expires !== undefined) body.expiresInSeconds = expires
   const channel = text(args, 'channel')
   if (channel !== undefined) body.channel = channel
-  const drafted = await consoleClient(args.home).post<Draft>('/api/orders', body)
-  const { order, class: orderClass, quorum, devices } = drafted
-  const next = `Approve it with: bulkhead order approve ${order} --passkey FILE\n`
+  const trusted = openHome(args.home)
+  const console = consoleClient(args.home)
+  const expected = expectBody(body)
+  const { order } = await console.post<Draft>('/api/orders', body)
+  const review = await reviewDraft(console, trusted, order, body, expected)
+  const devices = review.devices.length
+  const orderClass = expected.class
+  const quorum = trusted.roster.policy.quorum[orderClass]
+  const digest = review.digest.toString('hex')
+  const next = `Approve it with: bulkhead order approve ${order} --digest ${digest} --passkey FILE\n`
   return show(
     args,
-    { order, class: orderClass, quorum, devices },
+    { order, class: orderClass, quorum, devices, digest },
     () =>
       pairs([
         ['order', order],
         ['class', orderClass],
         ['quorum', quorum],
         ['devices', devices],
+        ['digest', digest],
       ]) + next,
   )
 }
@@ -43,9 +53,24 @@ export function command(args: Args) {
   const file = text(args, 'body')
   return {
     action: needed(args, 'action'),
-    set: list(args, 'set'),
+    set: list(args, 'set').map(withFile),
     reason: needed(args, 'reason'),
     ...(file !== undefined && { body: readBody(file) }),
+  }
+}
+
+/** `KEY=@FILE`: a PIN in a command line is read by everybody on the machine. `@@` stands for a value that begins with @. */
+function withFile(one: string): string {
+  const [, key = '', value = ''] = /^([^=]*=)@(.*)$/s.exec(one) ?? []
+  if (key === '') return one
+  if (value.startsWith('@')) return key + value
+  try {
+    return key + readFileSync(value, 'utf8').replace(/\r?\n$/, '')
+  } catch (cause) {
+    throw new BulkheadError('NOT_FOUND', `${value} (--set ${key}@) cannot be read.`, {
+      remedy: `Name a file that you may read; for a value that begins with @, write --set ${key}@@…`,
+      cause,
+    })
   }
 }
 
@@ -73,19 +98,39 @@ function targets(args: Args): Pick<OrderDraft, 'devices' | 'group' | 'all'> {
   return groups[0] === undefined ? { devices } : { group: groups[0] }
 }
 
-/** Shows what is signed and signs it. Standing orders are approved in the same way. */
+/** Shows what is signed, asks where somebody is there to answer, and signs it. Standing orders are approved in the same way. */
 export async function approveShown(args: Args): Promise<number> {
   const trusted = openHome(args.home)
   const console = consoleClient(args.home)
   const passkey = loadPasskey(needed(args, 'passkey'))
   const member = memberOf(passkey, trusted)
-  const shown = await console.get<Order>(`/api/orders/${encodeURIComponent(args.words[0]!)}`)
-  const review = reviewOrder(shown, trusted)
+  const id = args.words[0]!
+  const review = reviewOrder(await console.get<Order>(`/api/orders/${encodeURIComponent(id)}`), trusted, id)
+  requireMeant(args, id, review)
   for (const line of describeReview(review)) say(line)
-  say(`Approved by ${member.alias}.`)
+  await confirm(`Type yes to approve this as ${member.alias}: `)
   const approval = approve(passkey, review.digest, trusted.roster)
-  const done = await console.post<Approved>(`/api/orders/${shown.order}/approvals`, { approval })
+  say(`Approved by ${member.alias}.`)
+  const done = await console.post<Approved>(`/api/orders/${id}/approvals`, { approval })
   return show(args, done, () => `${done.approvals.length} of ${done.quorum} approvals; the order is ${done.state}.\n`)
+}
+
+/** The digest, where it was given, and the kind that the command names. Throws UNPROVEN. */
+function requireMeant(args: Args, id: string, { digest, trigger }: Review) {
+  const told = text(args, 'digest')
+  if (told !== undefined && told !== digest.toString('hex'))
+    throw new BulkheadError(
+      'UNPROVEN',
+      `The order has another digest: ${digest.toString('hex')}. Nothing was signed.`,
+      {
+        remedy: 'Copy the digest that bulkhead order create printed. If it is that, the console is not to be trusted.',
+      },
+    )
+  const [command, kind] = trigger === undefined ? ['order', 'an order'] : ['standing', 'a standing order']
+  if (args.command.split(' ')[0] !== command)
+    throw new BulkheadError('UNPROVEN', `This is ${kind}. Nothing was signed.`, {
+      remedy: `If you mean that: bulkhead ${command} approve ${id} --passkey FILE`,
+    })
 }
 
 async function showOne(args: Args): Promise<number> {

@@ -6,7 +6,9 @@ import { decodeOrder, decodeStanding, orderDigest, standingDigest, targetsDigest
 import type { Trusted } from '../trust/roster.ts'
 import { sha256Hex } from '../trust/statement.ts'
 import { decodeTemplate } from '../trust/template.ts'
+import { isDict } from '../wire/apple/dict.ts'
 import { PROFILE_IDENTIFIER } from '../wire/apple/enrolment.ts'
+import { decodePlist, type PlistDict, type PlistValue } from '../wire/plist/plist.ts'
 
 /** What a member signs, worked out here from the statement, the body and the devices: the console is believed in nothing. */
 export type Review = {
@@ -14,26 +16,42 @@ export type Review = {
   action: string
   class: OrderClass | 'unknown' // unknown: the body is sealed to the edge, which works it out
   devices: string[] | 'all'
+  channel: 'device' | 'user'
+  trigger?: 'enrolment' | 'daily' // of a standing order
+  notBefore: number // seconds
   expiresAt: number
+  command: PlistDict | null // null: sealed
 }
 
-/** Throws UNPROVEN where what the console showed does not belong together. */
-export function reviewOrder(shown: Order, trusted: Trusted): Review {
-  const standing = shown.kind === 'standing'
-  const statement = standing ? decodeStanding(shown.statement) : decodeOrder(shown.statement)
-  if (statement.id !== shown.order) throw wrong('statement')
-  const digest = (standing ? standingDigest : orderDigest)(shown.statement, trusted)
-  const { action, expiresAt } = statement
-  return { digest, action, class: classOfBody(shown, statement), devices: devicesOf(shown), expiresAt }
+/** Of the order with the id that was asked for. Throws UNPROVEN where what the console showed is another, or does not belong together. */
+export function reviewOrder(shown: Order, trusted: Trusted, id: string): Review {
+  if (shown.order !== id) throw wrong('id')
+  const standing = shown.kind === 'standing' ? decodeStanding(shown.statement) : undefined
+  const order = standing ? undefined : decodeOrder(shown.statement)
+  const statement = (standing ?? order)!
+  if (statement.id !== id) throw wrong('statement')
+  const { action, notBefore, expiresAt } = statement
+  const command = commandOf(shown, statement)
+  return {
+    digest: (standing ? standingDigest : orderDigest)(shown.statement, trusted),
+    action,
+    class: command === null ? 'unknown' : classOf(command, { mdmProfile: PROFILE_IDENTIFIER }),
+    devices: devicesOf(shown),
+    channel: order?.channel ?? 'device',
+    ...(standing && { trigger: standing.trigger }),
+    notBefore,
+    expiresAt,
+    command,
+  }
 }
 
-function classOfBody({ body }: Order, statement: { action: string; body: string }): Review['class'] {
-  if (body === null) return 'unknown'
+function commandOf({ body }: Order, statement: { action: string; body: string }): Review['command'] {
+  if (body === null) return null
   const template = Buffer.from(body, 'base64')
   if (sha256Hex(template) !== statement.body) throw wrong('body')
   const command = decodeTemplate(template)
   if (command.RequestType !== statement.action) throw wrong('action')
-  return classOf(command, { mdmProfile: PROFILE_IDENTIFIER })
+  return command
 }
 
 function devicesOf(shown: Order): Review['devices'] {
@@ -57,8 +75,14 @@ const LASTING: Record<OrderClass, string> = {
 }
 const FIRST = 5
 
-/** Sentences for the person who approves. */
-export function describeReview({ action, class: orderClass, devices, expiresAt }: Review): string[] {
+const WHEN = {
+  enrolment: 'A standing order: to each device when it enrols, and to those that are there already.',
+  daily: 'A standing order: to each device once a day.',
+}
+
+/** Lines for the person who approves: all that the signature will cover. */
+export function describeReview(review: Review): string[] {
+  const { action, class: orderClass, devices, channel, trigger, notBefore, expiresAt, command, digest } = review
   const names = devices === 'all' ? [] : devices.slice(0, FIRST).map(deviceAlias)
   const more = devices.length > FIRST && devices !== 'all' ? ', …' : ''
   const whom =
@@ -67,7 +91,39 @@ export function describeReview({ action, class: orderClass, devices, expiresAt }
       : `${devices.length} ${devices.length === 1 ? 'device' : 'devices'} (${names.join(', ')}${more})`
   const sealed = 'Its body is sealed, so its class cannot be shown here: take it for the gravest.'
   return [
-    `${action} to ${whom}, until ${new Date(expiresAt * 1000).toISOString()}.`,
+    `${action} to ${whom}, on the ${channel} channel, from ${iso(notBefore)} until ${iso(expiresAt)}.`,
+    ...(trigger === undefined ? [] : [WHEN[trigger]]),
     orderClass === 'unknown' ? `${sealed} ${LASTING.destroy}` : `Class ${orderClass}. ${LASTING[orderClass]}`,
+    ...(command === null ? [] : linesOf('Body', command, '')),
+    `Digest ${digest.toString('hex')}`,
   ]
+}
+
+const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
+
+/** Keys with their values, what is within them further to the right. Bytes that are a property list, such as a profile, are opened. */
+function linesOf(key: string, given: PlistValue, indent: string): string[] {
+  const value = given instanceof Uint8Array ? opened(given) : given
+  if (!Array.isArray(value) && !isDict(value)) return [`${indent}${key}: ${textOf(value)}`]
+  return [
+    `${indent}${key}:`,
+    ...Object.entries(value).flatMap(([name, inner]) => linesOf(name, inner as PlistValue, `${indent}  `)),
+  ]
+}
+
+function opened(bytes: Uint8Array): PlistValue {
+  try {
+    return decodePlist(bytes)
+  } catch {
+    return bytes
+  }
+}
+
+const LONG = 1_000
+
+function textOf(value: PlistValue): string {
+  if (value instanceof Uint8Array) return `${value.length} bytes, SHA-256 ${sha256Hex(value)}`
+  if (typeof value !== 'string') return value instanceof Date ? value.toISOString() : String(value)
+  const more = value.length > LONG ? `… (${value.length} characters, SHA-256 ${sha256Hex(value)})` : ''
+  return `${JSON.stringify(value.slice(0, LONG))}${more}`
 }

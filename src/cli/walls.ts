@@ -12,7 +12,7 @@ export const walls: readonly Wall[] = [
   {
     wall: 'a user for each compartment',
     kind: 'O',
-    judge({ root, seen, running }) {
+    judge({ root, seen, running, otherHomes }) {
       if (!root && !running) return shared
       if (!running)
         return {
@@ -29,7 +29,16 @@ export const walls: readonly Wall[] = [
           why: `Not running as their own users: ${strange.join(', ')}.`,
           remedy: 'Restart Bulkhead.',
         }
-      return { stands: 'yes', why: `${seen.size} processes run as ${users.size} different users.` }
+      if (otherHomes.length > 0)
+        return {
+          stands: 'partly',
+          why: `Two homes on one machine share the numeric users: each compartment is open to its like in ${otherHomes.join(', ')}.`,
+          remedy: 'Run each installation on a machine, or in a container, of its own.',
+        }
+      return {
+        stands: 'yes',
+        why: `${seen.size} processes run as ${users.size} different users. A second home on this machine would share them.`,
+      }
     },
   },
   {
@@ -113,6 +122,18 @@ export const walls: readonly Wall[] = [
               why: 'The folders are open to one user alone, but all compartments are that user.',
               remedy: 'Run as root.',
             },
+  },
+  {
+    wall: "the admin app's origin is ours",
+    kind: 'O',
+    judge: ({ running }) =>
+      running
+        ? { stands: 'yes', why: 'It holds its port on both loopback addresses, and does not start without.' }
+        : {
+            stands: 'no',
+            why: 'While Bulkhead is stopped, any user of this machine can serve a page at the origin of the passkeys.',
+            remedy: 'Open the app only after bulkhead up said that it is ready, on a machine that is yours alone.',
+          },
   },
   {
     wall: 'PostgreSQL under its own user',

@@ -84,6 +84,29 @@ test('what does not decode is refused with a small clear error', async () => {
   assert.deepEqual([unknown.status, unknown.body.code], [400, 'BAD_REQUEST'])
 })
 
+test('the console answers to its own names only: a page of another name on this machine reads nothing', async () => {
+  const asked = (host: string) =>
+    new Promise<number>((resolve, reject) =>
+      request(`${desk.url}/api/roster`, { headers: { host } }, response => {
+        response.resume()
+        resolve(response.statusCode!)
+      })
+        .on('error', reject)
+        .end(),
+    )
+  const { port } = new URL(desk.url)
+  for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`, 'localhost', 'LOCALHOST:1'])
+    assert.equal(await asked(host), 200, host)
+  for (const host of [
+    'evil.example',
+    `evil.example:${port}`,
+    'localhost.evil.example',
+    'x@localhost',
+    '127.0.0.1.evil.example',
+  ])
+    assert.ok([400, 403].includes(await asked(host)), host)
+})
+
 test('the command line has a socket of its own and needs no session there', async () => {
   assert.equal(await local('GET', '/api/devices'), 200)
   assert.equal(await local('GET', '/api/nothing'), 404)

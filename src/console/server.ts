@@ -31,6 +31,7 @@ export function createConsole(desk: Desk, caller: 'member' | 'local'): Api {
   const tooLarge = () => {
     throw new BulkheadError('LIMIT', `A request over ${MAX_BODY} bytes.`)
   }
+  if (caller === 'member') api.use(atOurNames(desk))
   api.use(bodyLimit({ maxSize: MAX_BODY, onError: tooLarge }))
   api.use(neverStored)
   sessionRoutes(api, desk)
@@ -42,6 +43,18 @@ export function createConsole(desk: Desk, caller: 'member' | 'local'): Api {
   invitationRoutes(api, desk)
   pushRoutes(api, desk)
   return api
+}
+
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
+
+/** A name that somebody points at this machine gets nothing: a page in a browser there would read the answers (DNS rebinding). */
+const atOurNames = ({ urls }: Desk) => {
+  const names = new Set([...LOOPBACK, ...(URL.canParse(urls.console) ? [new URL(urls.console).hostname] : [])])
+  return createMiddleware<Env>(async (context, next) => {
+    const [, name = ''] = /^(\[[0-9a-f:]+\]|[^:]+)(?::\d+)?$/i.exec(context.req.header('host') ?? '') ?? []
+    if (names.has(name.toLowerCase())) return next()
+    return context.json({ code: 'FORBIDDEN', message: 'The console does not answer to this name.' }, 403)
+  })
 }
 
 const neverStored = createMiddleware<Env>(async (context, next) => {

@@ -21,6 +21,8 @@ export type Context = {
   /** Names user channels without naming users. */
   channelKey: Buffer
   clock: () => number
+  /** Whether a device may ask for its bootstrap token once more: the vault answers all together only so often. */
+  mayAskForBootstrapToken: (device: string) => boolean
   log: Log
   trace: (code: string, fields?: { device?: string; order?: string }) => void
 }

@@ -16,7 +16,7 @@ async function read(
 ) {
   const settled = Promise.withResolvers<string>()
   const server = createServer((asked: IncomingMessage, response: ServerResponse) => {
-    readBody(asked, response, most)
+    readBody(asked, response, most, 'a sender')
       .then(body => body.toString())
       .catch((error: unknown) => (error instanceof BulkheadError ? error.code : 'INTERNAL'))
       .then(outcome => {
@@ -65,4 +65,82 @@ test('what was refused is forgotten: it holds no memory against the next message
     assert.equal(await read(t, asked => void [asked.write(long), asked.end()], mebibyte), 'LIMIT')
   const allowed = 'x'.repeat(mebibyte)
   assert.equal(await read(t, asked => asked.end(allowed), mebibyte), allowed)
+})
+
+const LARGE = Buffer.alloc(70_000)
+
+/** Bodies of a megabyte that are begun and not ended; `outcomes` in the order in which they came. */
+async function unfinished(t: { after(run: () => void): void }) {
+  const outcomes: string[] = []
+  const server = createServer((asked, response) => {
+    readBody(asked, response, 1_000_000, asked.url!)
+      .then(
+        () => 'read',
+        ({ code }: BulkheadError) => code,
+      )
+      .then(outcome => {
+        outcomes.push(`${asked.url} ${outcome}`)
+        response.end()
+      })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    outcomes,
+    /** Returns once the server has what was sent. */
+    async begin(path: string, bytes = LARGE) {
+      const asked = request({ port, path, method: 'PUT', headers: { 'Content-Length': 1_000_000 } })
+      asked.on('error', () => {})
+      const seen = once(server, 'request') as Promise<[IncomingMessage]>
+      asked.write(bytes)
+      const [theirs] = await seen
+      let got = 0
+      await new Promise<void>(done => {
+        theirs.on('data', (chunk: Buffer) => {
+          got += chunk.length
+          if (got === bytes.length) done()
+        })
+      })
+      return asked
+    },
+    async settled(count: number) {
+      while (outcomes.length < count) await new Promise(resolve => setImmediate(resolve))
+      return outcomes
+    },
+  }
+}
+
+test('one sender has two large bodies under way, and a third one waits; small ones and others do not', async t => {
+  const { begin, outcomes, settled } = await unfinished(t)
+  const first = await begin('/a')
+  await begin('/a')
+  await begin('/a', LARGE.subarray(10_000))
+  await begin('/b')
+  assert.deepEqual(outcomes, [])
+  await begin('/a')
+  assert.deepEqual(await settled(1), ['/a UNAVAILABLE'])
+  first.destroy()
+  assert.deepEqual((await settled(2)).slice(1), ['/a BAD_REQUEST'])
+  await begin('/a')
+  assert.equal(outcomes.length, 2)
+})
+
+test('a large body of which nothing more comes for half a minute is given up', async t => {
+  const { begin, outcomes, settled } = await unfinished(t)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  await begin('/a')
+  t.mock.timers.tick(29_999)
+  await new Promise(resolve => setImmediate(resolve))
+  assert.deepEqual(outcomes, [])
+  t.mock.timers.tick(1)
+  assert.deepEqual(await settled(1), ['/a BAD_REQUEST'])
+})
+
+test('a request that was given up before anybody listened is not waited for', async () => {
+  const gone = { destroyed: true, headers: {} } as IncomingMessage
+  await assert.rejects(readBody(gone, {} as ServerResponse, MOST, 'a sender'), { code: 'BAD_REQUEST' })
 })

@@ -39,11 +39,16 @@ const limits = {
   requireHostHeader: false,
 }
 
+const handshake = {
+  requestCert: true,
+  rejectUnauthorized: false,
+  minVersion: 'TLSv1.2',
+  handshakeTimeout: 15_000,
+} as const
+
 /** A listener that frames strictly: what node:http cannot read gets the same 404 as an unknown route. */
 export function frameHttp(handle: RequestListener, tls?: { key: string | Buffer; cert: string | Buffer }): Server {
-  const server = tls
-    ? createTlsServer({ ...limits, ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' })
-    : createServer(limits)
+  const server = tls ? createTlsServer({ ...limits, ...tls, ...handshake }) : createServer(limits)
   server.maxHeadersCount = 64
   const listen: RequestListener = (request, response) => {
     response.sendDate = false
@@ -61,29 +66,62 @@ export function frameHttp(handle: RequestListener, tls?: { key: string | Buffer;
     (_error, socket: Duplex) =>
       void (socket.writable ? socket.end(refused.has(socket) ? undefined : RAW_NOT_FOUND) : socket.destroy()),
   )
+  server.on('tlsClientError', (_error, socket: Duplex) => socket.destroy()) // nothing can be said before the handshake
   server.on('connect', (_request, socket: Duplex) => socket.end(RAW_NOT_FOUND))
   return server
 }
 
 const MOST_BUFFERED = 64 * 1024 * 1024
 const SMALL = 64 * 1024 // never refused for the large ones beside it
+const LARGE_OF_ONE = 2
+const STANDSTILL = 30_000
 let buffered = 0
+const large = new Map<string, number>()
 
-/** The whole body. Throws LIMIT above `most`, UNAVAILABLE while all bodies together would hold too much memory, BAD_REQUEST for one that breaks off. */
-export async function readBody(request: IncomingMessage, response: ServerResponse, most: number): Promise<Buffer> {
+/** A body above SMALL: one of few of its sender, and told `stuck` when nothing more comes of it. */
+function enterLarge(sender: string, stuck: () => void) {
+  const beside = large.get(sender) ?? 0
+  large.set(sender, beside + 1)
+  const timer = setTimeout(stuck, STANDSTILL)
+  return {
+    oneTooMany: beside >= LARGE_OF_ONE,
+    moved: () => void timer.refresh(),
+    leave() {
+      clearTimeout(timer)
+      const left = large.get(sender)! - 1
+      if (left > 0) large.set(sender, left)
+      else large.delete(sender)
+    },
+  }
+}
+
+/**
+ * The whole body. Throws LIMIT above `most`, BAD_REQUEST for one that breaks off or stands still, UNAVAILABLE while all bodies together
+ * would hold too much memory, or while `sender` has two large ones under way.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  most: number,
+  sender: string,
+): Promise<Buffer> {
   const tooLong = () => new BulkheadError('LIMIT', `At most ${most} bytes are read here.`)
   if (Number(request.headers['content-length'] ?? 0) > most) throw tooLong()
   if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
+  if (request.destroyed) throw new BulkheadError('BAD_REQUEST', 'The message breaks off.') // before anybody listened
   const chunks: Buffer[] = []
   let size = 0
+  let place: ReturnType<typeof enterLarge> | undefined
   try {
     // Events, since an asynchronous iterator costs more than all else that is done to frame a message.
     await new Promise<void>((resolve, reject) => {
       request.on('data', (chunk: Buffer) => {
         size += chunk.length
         buffered += chunk.length
+        if (size > SMALL) place ??= enterLarge(sender, () => reject(new Error('Nothing more comes.')))
+        place?.moved()
         if (size > most) reject(tooLong())
-        else if (buffered > MOST_BUFFERED && size > SMALL)
+        else if (place && (place.oneTooMany || buffered > MOST_BUFFERED))
           reject(new BulkheadError('UNAVAILABLE', 'Too many large messages at once.'))
         else chunks.push(chunk)
       })
@@ -97,6 +135,7 @@ export async function readBody(request: IncomingMessage, response: ServerRespons
   } finally {
     request.removeAllListeners('data')
     buffered -= size
+    place?.leave()
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }

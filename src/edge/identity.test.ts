@@ -5,12 +5,14 @@ import { mdmSignature } from '../../simulator/identity.ts'
 import { ecKeys, type Party, party, rsaKeys } from '../../test/support/pkcs.ts'
 import { testRoster } from '../../test/support/roster.ts'
 import { decoders } from '../../test/support/vault.ts'
+import { createAllowance } from '../base/allowance.ts'
 import type { SignerFound } from '../intake/api.ts'
 import { sha256Hex } from '../trust/statement.ts'
 import { signVoucher, type Voucher } from '../trust/voucher.ts'
 import { dictOf } from '../wire/apple/dict.ts'
 import { contentOf, decodeSignedData } from '../wire/pkcs/signed-data.ts'
 import { encodeXmlPlist } from '../wire/plist/plist.ts'
+import { checkin } from './apple/checkin.ts'
 import { identify, type Proof } from './apple/message.ts'
 import type { Context } from './context.ts'
 import { createIdentities, signatureHolds } from './identity.ts'
@@ -180,6 +182,41 @@ test('within that minute the table is not asked again; for a certificate that is
   assert.equal(place.state.asked, 2)
 })
 
+test('a stranger who comes again and again is not looked up again for some seconds, nor are many at once one by one', async () => {
+  const path = randomUUID()
+  const place = world([row(parties.phone, path)])
+  await place.ask(path, signed(parties.phone))
+  const strangers = (count: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        assert.rejects(place.ask(path, { certificate: sha256Hex(`${n} of ${count}`) }), nobody),
+      ),
+    )
+  await strangers(1)
+  assert.equal(place.state.asked, 2)
+  await strangers(1)
+  assert.equal(place.state.asked, 2)
+  await strangers(100)
+  assert.equal(place.state.asked, 4) // one that began with the first of them, and one for all the others
+  await strangers(100)
+  assert.equal(place.state.asked, 4)
+  place.state.now += 5
+  await strangers(1)
+  assert.equal(place.state.asked, 5)
+  assert.ok(await place.ask(path, signed(parties.phone)))
+})
+
+test('who comes while the table is being read for others is found in the next reading', async () => {
+  const path = randomUUID()
+  const place = world([row(parties.phone, path)])
+  await place.ask(path, signed(parties.phone))
+  const stranger = assert.rejects(place.ask(path, { certificate: sha(parties.thief) }), nobody)
+  while (place.state.asked < 2) await Promise.resolve()
+  place.state.rows = [...place.state.rows, row(parties.renewed, path)]
+  assert.ok(await place.ask(path, signed(parties.renewed)))
+  await stranger
+})
+
 test('a row that was changed after it was read is verified again', async () => {
   const path = randomUUID()
   const found = row(parties.phone, path)
@@ -236,6 +273,44 @@ test('an intake that lies cannot make anybody of nobody, nor one device of anoth
   await assert.rejects(ask(path, { signature: 'AAAA' }, lying(claim)), nobody)
   await assert.rejects(ask(path, { certificate: sha(parties.mac) }, lying(claim)), nobody)
   await assert.rejects(ask(path, { certificate: sha(parties.thief) }, lying(null)), nobody)
+})
+
+// check-ins -----------------------------------------------------------------------------------------------------------
+
+test('a Mac that asks for its bootstrap token too often does not reach the vault', async () => {
+  const path = randomUUID()
+  const { context } = world([row(parties.mac, path)])
+  const asked: unknown[] = []
+  const vault = { bootstrapToken: async (ask: unknown) => void asked.push(ask) ?? null }
+  const may = createAllowance(2, 3600, context.clock)
+  const by = { ...context, vault, mayAskForBootstrapToken: may } as unknown as Context
+  const body = Buffer.from(encodeXmlPlist(dictOf([['MessageType', 'GetBootstrapToken']])))
+  const ask = () => checkin({ path, certificate: null, ...signed(parties.mac, body) }, by)
+  for (let times = 0; times < 2; times++) assert.equal(await ask(), null)
+  await assert.rejects(ask(), { code: 'REFUSED', message: /too often/ })
+  assert.equal(asked.length, 2)
+  const [{ device }] = [...(await context.identities.ofPath(path)).values()].map(({ voucher }) => voucher) as [Voucher]
+  assert.equal((asked[0] as { device: string }).device, device)
+})
+
+test('a check-in that says more than is kept is refused', async () => {
+  const path = randomUUID()
+  const { context } = world([row(parties.phone, path)])
+  const ask = (type: string, size: number) => {
+    const message = { type, user: null, facts: {}, sealed: Buffer.alloc(size).toString('base64') }
+    const found = {
+      signer: null,
+      device: 'd',
+      message: { ...message, push: { sealed: '', topic: '', unlockToken: null } },
+    }
+    const store = { ...context.store, authenticate: async () => {}, tokenUpdate: async () => {} }
+    const by = { ...context, store, intake: { ask: async () => found } } as unknown as Context
+    return checkin({ path, certificate: sha(parties.phone), signature: null, body: IDLE }, by)
+  }
+  for (const type of ['Authenticate', 'TokenUpdate']) {
+    assert.equal(await ask(type, 256 * 1024), null)
+    await assert.rejects(ask(type, 256 * 1024 + 1), { code: 'LIMIT' })
+  }
 })
 
 // signatureHolds ------------------------------------------------------------------------------------------------------

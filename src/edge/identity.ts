@@ -10,10 +10,13 @@ import type { EdgeStore, FoundVoucher } from './store.ts'
 
 /** `proof`: SHA-256 of the row it was read from, so that only a row that changed is verified again. */
 export type Identity = { voucher: Voucher; key: KeyObject; proof: string; current: boolean; used: boolean }
+type Load = { now: Promise<Known>; next?: Promise<Known> }
 type Known = { at: number; identities: Map<string, Identity> }
 
 const FRESH_SECONDS = 60 // how long a revocation made elsewhere may go unseen
 const MOST_PATHS = 100_000
+const STRANGER_SECONDS = 5 // how long a certificate that was not found is not looked for again: nobody has it before it is stored
+const MOST_STRANGERS = 10_000
 
 export function createIdentities(
   store: Pick<EdgeStore, 'findVouchers'>,
@@ -22,6 +25,8 @@ export function createIdentities(
   trace: (code: string) => void,
 ) {
   const paths = new Map<string, Known>()
+  const strangers = new Map<string, number>()
+  const loads = new Map<string, Load>()
 
   function verified(row: FoundVoucher, path: string): Identity {
     const proof = sha256Hex(`${row.signature}\n${row.voucher}`)
@@ -32,7 +37,7 @@ export function createIdentities(
     return { voucher, key: publicKey(voucher.publicKey), proof, current: true, used: before?.used ?? false }
   }
 
-  async function load(path: string): Promise<Known> {
+  async function read(path: string): Promise<Known> {
     const found = await store.findVouchers(path)
     const identities = new Map<string, Identity>()
     for (const row of found) {
@@ -51,12 +56,37 @@ export function createIdentities(
     return known
   }
 
+  /** One load of a path at a time. Who asks while one is under way shares the next: that one may have begun too early. */
+  function reload(path: string): Promise<Known> {
+    const start = () => {
+      const load: Load = { now: read(path) }
+      loads.set(path, load)
+      const over = () => void (loads.get(path) === load && loads.delete(path))
+      load.now.then(over, over)
+      return load.now
+    }
+    const under = loads.get(path)
+    return under ? (under.next ??= under.now.then(start, start)) : start()
+  }
+
   return {
     /** All identities that may use these URLs. One device has two while it renews; several share a profile that was copied. */
     async ofPath(path: string, fresh = false): Promise<Map<string, Identity>> {
       const known = paths.get(path)
       if (known && !fresh && clock() - known.at < FRESH_SECONDS && known.identities.size > 0) return known.identities
-      return (await load(path)).identities
+      return (await reload(path)).identities
+    },
+
+    /** The same, read again for a certificate that was not among them; undefined where it still is not. */
+    async lookAgain(path: string, certificate: string): Promise<Map<string, Identity> | undefined> {
+      const name = sha256Hex(`${path}\n${certificate}`)
+      if ((strangers.get(name) ?? 0) > clock()) return undefined
+      const { identities } = await reload(path)
+      if (identities.has(certificate)) return identities
+      strangers.delete(name) // so that the map stays in the order of age
+      if (strangers.size >= MOST_STRANGERS) strangers.delete(strangers.keys().next().value!)
+      strangers.set(name, clock() + STRANGER_SECONDS)
+      return undefined
     },
   }
 }

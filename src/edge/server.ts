@@ -3,7 +3,7 @@ import { BulkheadError, type ErrorCode } from '../base/errors.ts'
 import { openToken, type TokenKind } from '../trust/token.ts'
 import { checkin } from './apple/checkin.ts'
 import { connect } from './apple/connect.ts'
-import type { Proof } from './apple/message.ts'
+import { type Proof, unproven } from './apple/message.ts'
 import type { Context } from './context.ts'
 import { enrolmentProfile, invitationPage, scep } from './enrol.ts'
 import { frameHttp, proxyCertificate, readBody, sendNotFound, tlsCertificate } from './http.ts'
@@ -28,12 +28,12 @@ export const ROUTES: Record<string, Route> = {
   'd/checkin': {
     kind: 'device',
     methods: ['PUT', 'POST'],
-    handle: async (ask, edge) => checkin(await proofOf(ask, edge), edge.context),
+    handle: (ask, edge) => message(ask, edge, checkin),
   },
   'd/connect': {
     kind: 'device',
     methods: ['PUT', 'POST'],
-    handle: async (ask, edge) => connect(await proofOf(ask, edge), edge.context),
+    handle: (ask, edge) => message(ask, edge, connect),
   },
 }
 
@@ -71,7 +71,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, edge: E
     if (answer === undefined) sendNotFound(response)
     else send(response, answer)
   } catch (error) {
-    sendError(response, error, found.route.kind === 'device' ? found.id : undefined, edge.context)
+    sendError(response, error, edge.context)
   }
 }
 
@@ -109,13 +109,10 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   UNAVAILABLE: 503,
 }
 
-function sendError(response: ServerResponse, error: unknown, path: string | undefined, context: Context): void {
+function sendError(response: ServerResponse, error: unknown, context: Context): void {
   const code = error instanceof BulkheadError ? error.code : 'INTERNAL'
   const status = statuses[code] ?? 500
-  if (status >= 500) {
-    context.log.error('request.failed', { code }, error)
-    if (path !== undefined) context.writeback.missed(path)
-  }
+  if (status >= 500) context.log.error('request.failed', { code }, error)
   if (response.headersSent || response.destroyed) return void response.destroy()
   const text = `${code}: ${error instanceof BulkheadError ? error.message : 'Something went wrong here.'}\n`
   response.writeHead(status, {
@@ -126,14 +123,26 @@ function sendError(response: ServerResponse, error: unknown, path: string | unde
   response.end(text)
 }
 
-async function proofOf({ request, response, id }: Ask, edge: Edge): Promise<Proof> {
-  const body = await readBody(request, response, MESSAGE)
+/** prove anything → be known → be read. A device that meets an outage here is woken after it. */
+async function message(
+  { request, response, id }: Ask,
+  edge: Edge,
+  handle: (proof: Proof, context: Context) => Promise<Passed | null>,
+): Promise<Passed | null> {
+  const { context } = edge
   const header = request.headers['mdm-signature']
-  return {
-    path: id,
-    certificate: certificateOf(request, edge),
-    signature: typeof header === 'string' ? header : null,
-    body,
+  const signature = typeof header === 'string' ? header : null
+  const certificate = certificateOf(request, edge)
+  if (certificate === null && signature === null)
+    throw new BulkheadError('UNPROVEN', 'The message proves nobody: Mdm-Signature is missing.')
+  try {
+    if ((await context.identities.ofPath(id)).size === 0)
+      throw unproven('No device is enrolled at these URLs.', context)
+    const body = await readBody(request, response, MESSAGE, id)
+    return await handle({ path: id, certificate, signature, body }, context)
+  } catch (error) {
+    if (error instanceof BulkheadError && error.code === 'UNAVAILABLE') context.writeback.missed(id)
+    throw error
   }
 }
 
@@ -149,7 +158,7 @@ const plainAddress = (address = '') => address.replace(/^::ffff:(?=\d+\.)/, '')
 async function pki({ request, response, id, query }: Ask, edge: Edge): Promise<Passed | undefined> {
   const parameters = new URLSearchParams(query)
   const operation = parameters.get('operation') ?? ''
-  const posted = await readBody(request, response, PKI_MESSAGE)
+  const posted = await readBody(request, response, PKI_MESSAGE, id)
   const inQuery = request.method === 'GET' && operation === 'PKIOperation'
   return scep(
     id,

@@ -111,3 +111,26 @@ test('what comes while one write is under way goes with the next', async t => {
     [['a'], ['b']],
   )
 })
+
+test('a device that is missed again and again is woken each half minute, and none is forgotten', async t => {
+  const { calls, state, writeback } = world()
+  t.after(writeback.close)
+  const wakes = async (at: number) => {
+    state.now = at
+    await writeback.flush()
+    return calls.splice(0).flatMap(([, paths]) => paths)
+  }
+  writeback.missed('p')
+  assert.deepEqual(await wakes(1000), ['p'])
+  writeback.missed('p')
+  writeback.missed('q')
+  assert.deepEqual(await wakes(1001), ['q'])
+  assert.deepEqual(await wakes(1029), [])
+  assert.deepEqual(await wakes(1030), ['p'])
+  assert.deepEqual(await wakes(1090), [])
+  writeback.missed('p')
+  assert.deepEqual(await wakes(1091), ['p'])
+  writeback.missed('p')
+  writeback.close()
+  assert.deepEqual(await wakes(1092), ['p'])
+})

@@ -13,6 +13,7 @@ export type Writeback = {
 
 const MOST = 5_000
 const MOST_MISSED = 100_000
+const WAKE_AGAIN = 30 // seconds, as Retry-After says: whoever provokes a 503 wakes whom he shares URLs with
 
 export function createWriteback(
   store: Pick<EdgeStore, 'touch' | 'markSent' | 'wakePaths'>,
@@ -21,20 +22,30 @@ export function createWriteback(
 ): Writeback {
   const seen = new Set<string>()
   const missed = new Set<string>()
+  const woken = new Map<string, number>()
   let sent: string[] = []
   let flushing = false
+  let closed = false
+
+  /** What was missed again too soon waits; the last flush waits for nothing. */
+  function due(now: number): string[] {
+    for (const [path, at] of woken) if (now - at >= WAKE_AGAIN) woken.delete(path)
+    return [...missed].filter(path => closed || !woken.has(path))
+  }
 
   async function flush() {
     if (flushing) return
     flushing = true
     const devices = take(seen)
-    const paths = take(missed)
+    const paths = due(clock())
+    for (const path of paths) missed.delete(path)
     const commands = sent
     sent = []
     try {
       if (devices.length > 0) await store.touch(devices.sort(), clock())
       if (commands.length > 0) await store.markSent(commands)
       if (paths.length > 0) await store.wakePaths(paths)
+      for (const path of paths) woken.set(path, clock())
     } catch (error) {
       log.error('writeback.failed', { devices: devices.length, commands: commands.length }, error)
       for (const path of paths) missed.add(path)
@@ -51,7 +62,10 @@ export function createWriteback(
     },
     missed: path => void (missed.size < MOST_MISSED && missed.add(path)),
     flush,
-    close: () => clearInterval(timer),
+    close() {
+      closed = true
+      clearInterval(timer)
+    },
   }
 }
 

@@ -6,6 +6,7 @@ import { createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
+import { encodeFrame } from '../base/frame.ts'
 import { encodeXmlPlist } from '../wire/plist/plist.ts'
 import type { ConnectFound } from './api.ts'
 import { createIntakeClient, type Intake } from './client.ts'
@@ -177,4 +178,61 @@ test('large messages that wait are bounded in bytes, and small ones are never re
   const again = of(4096)
   await parser(intake)
   await assert.rejects(again, { code: 'MALFORMED' })
+})
+
+test('a parser that lets three messages in a row time out is hung up on, and the next one answers', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const intake = createIntakeClient(() => assert.fail('a fresh one came'))
+  let gone = false
+  const silent = await captured(intake, () => {})
+  void silent.gone.then(() => {
+    gone = true
+  })
+  for (let times = 0; times < 3; times++) {
+    assert.equal(gone, false)
+    const lost = assert.rejects(idle(intake), away)
+    t.mock.timers.tick(5_000)
+    await lost
+  }
+  await silent.gone
+  const waits = idle(intake)
+  await parser(intake)
+  assert.ok(await waits)
+  t.mock.timers.tick(60_000)
+})
+
+test('a parser that is only slow is kept: what it answers counts, although others had to give up', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const intake = createIntakeClient()
+  const { child } = await parser(intake)
+  for (let times = 0; times < 4; times++) {
+    child.kill('SIGSTOP')
+    const lost = Promise.allSettled([idle(intake), idle(intake)])
+    t.mock.timers.tick(5_000)
+    await lost
+    child.kill('SIGCONT')
+    assert.ok(await idle(intake))
+  }
+})
+
+test('a parser that is hung up on and stays, or says that it goes and does not, is given up with its owner', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const retire = encodeFrame({ id: -1, result: 'retire' })
+  for (const behave of [() => {}, (socket: Socket) => void socket.write(retire)]) {
+    let abandoned = false
+    const intake = createIntakeClient(() => {
+      abandoned = true
+    })
+    await captured(intake, behave)
+    for (let times = 0; times < 3; times++) {
+      const lost = assert.rejects(idle(intake), away)
+      t.mock.timers.tick(5_000)
+      await lost
+    }
+    for (let turns = 0; turns < 1_000 && !abandoned; turns++) {
+      await new Promise(resolve => setImmediate(resolve))
+      t.mock.timers.tick(100)
+    }
+    assert.ok(abandoned)
+  }
 })

@@ -17,30 +17,47 @@ export type Intake = {
   readonly asked: number
 }
 
-type Waiting = { frame: Buffer; resolve(value: unknown): void; reject(error: unknown): void; timer: NodeJS.Timeout }
+type Link = { socket: Socket; send(id: number, frame: Buffer): void; answers: number; silences: number }
+type Waiting = {
+  frame: Buffer
+  /** Where it was sent, and how many answers had come from there by then. */
+  link?: Link
+  after?: number
+  resolve(value: unknown): void
+  reject(error: unknown): void
+  timer: NodeJS.Timeout
+}
 
 const MAX_FRAME = 24 * 1024 * 1024
 const MAX_WAITING = 5_000
 const MAX_BYTES = 64 * 1024 * 1024
 const SMALL = 64 * 1024 // never refused for the large ones that wait before it
 const TIMEOUT = 5_000
+const MOST_SILENCES = 3
+const REPLACED_WITHIN = 15_000
 
-/** The asker's side. Only what was under way in an intake that died fails; what had not been sent waits for the next one. */
-export function createIntakeClient(): Intake {
+/**
+ * The asker's side. Only what was under way in an intake that died fails; what had not been sent waits for the next one.
+ * An intake that lets three messages time out and answers none meanwhile is hung up on, so that a fresh one takes its place.
+ * `abandoned`: none came, since the one that was sent away hangs, or stays against its word.
+ */
+export function createIntakeClient(abandoned: () => void = () => {}): Intake {
   const sent = new Map<number, Waiting>()
   const unsent = new Map<number, Waiting>()
   let next = 1
   let asked = 0
   let bytesWaiting = 0
-  let current: { socket: Socket; send(id: number, frame: Buffer): void } | undefined
+  let current: Link | undefined
+  let replaced: NodeJS.Timeout | undefined
 
-  function settle(frame: Frame, from: Socket) {
+  function settle(frame: Frame, from: Link) {
     const { id, result, error } = frame.header as IntakeAnswer
     if (id === -1) {
-      if (current?.socket === from) current = undefined
-      from.end()
-      return
+      from.socket.end()
+      return awaitNext(from)
     }
+    from.answers++
+    from.silences = 0
     const waiting = sent.get(id)
     if (!waiting) return
     sent.delete(id)
@@ -53,8 +70,10 @@ export function createIntakeClient(): Intake {
   function attach(socket: Socket) {
     const mine = new Set<number>()
     const write = batchedWriter(socket)
-    const link = {
+    const link: Link = {
       socket,
+      answers: 0,
+      silences: 0,
       send(id: number, frame: Buffer) {
         mine.add(id)
         write(frame)
@@ -62,7 +81,7 @@ export function createIntakeClient(): Intake {
     }
     const read = frameReader(frame => {
       mine.delete((frame.header as IntakeAnswer).id)
-      settle(frame, socket)
+      settle(frame, link)
     }, MAX_FRAME)
     socket.on('data', chunk => {
       try {
@@ -76,12 +95,33 @@ export function createIntakeClient(): Intake {
       if (current === link) current = undefined
       for (const id of mine) fail(id)
     })
+    clearTimeout(replaced)
     current = link
     for (const [id, waiting] of unsent) {
       unsent.delete(id)
-      sent.set(id, waiting)
-      link.send(id, waiting.frame)
+      give(id, waiting, link)
     }
+  }
+
+  function give(id: number, waiting: Waiting, link: Link) {
+    sent.set(id, Object.assign(waiting, { link, after: link.answers }))
+    link.send(id, waiting.frame)
+  }
+
+  function timedOut(id: number) {
+    const { link, after } = sent.get(id) ?? {}
+    fail(id)
+    // One that is only slow has answered others meanwhile.
+    if (!link || link.answers !== after || ++link.silences < MOST_SILENCES || link.socket.destroyed) return
+    link.socket.destroy()
+    awaitNext(link)
+  }
+
+  function awaitNext(after: Link) {
+    if (current !== after) return
+    current = undefined
+    replaced = setTimeout(abandoned, REPLACED_WITHIN)
+    replaced.unref()
   }
 
   function fail(id: number) {
@@ -110,12 +150,10 @@ export function createIntakeClient(): Intake {
       const frame = encodeFrame({ id, method, params }, bytes)
       bytesWaiting += frame.length
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => fail(id), TIMEOUT)
+        const timer = setTimeout(() => timedOut(id), TIMEOUT)
         const waiting: Waiting = { frame, resolve: resolve as (value: unknown) => void, reject, timer }
-        if (current) {
-          sent.set(id, waiting)
-          current.send(id, frame)
-        } else unsent.set(id, waiting)
+        if (current) give(id, waiting, current)
+        else unsent.set(id, waiting)
       })
     },
   }

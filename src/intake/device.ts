@@ -1,10 +1,8 @@
 import { BulkheadError } from '../base/errors.ts'
-import { sha256Hex } from '../trust/statement.ts'
 import { type CheckinType, decodeCheckin } from '../wire/apple/checkin.ts'
 import { decodeConnect } from '../wire/apple/connect.ts'
 import { hpkeSeal } from '../wire/hpke.ts'
 import { digestNamed } from '../wire/pkcs/algorithms.ts'
-import { decodeCertificate } from '../wire/pkcs/certificate.ts'
 import { contentOf, decodeSignedData, isIdentified, type Signer } from '../wire/pkcs/signed-data.ts'
 import { decodePlist, encodeXmlPlist, type PlistDict } from '../wire/plist/plist.ts'
 import type {
@@ -18,22 +16,26 @@ import type {
   SignerFound,
 } from './api.ts'
 import { sealAad } from './api.ts'
+import { createCertificates } from './certificates.ts'
 
 // Rules of this file: bytes of strangers come in, small values go out. Nothing personal leaves unsealed; what leaves in clear
 // is the allow-list of wire/apple/clear.ts. Nothing here decides who the sender is: the asker verifies the signature itself.
 
-const BODY_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDepth: 32, maxItems: 50_000 }
+const KIB = 1024
+const MAX_BODY = 4096 * KIB
+const MAX_CHECKIN = 1024 * KIB // as it is sealed: what is shared or escaped grows when it is written out
+const MAX_RESULT = 4096 * KIB
 const MAX_SIGNATURE = 32 * 1024
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 export function decodeDevice(request: DeviceRequest, body: Buffer): CheckinFound | ConnectFound {
-  const signer = request.signature === null ? null : findSigner(request.signature, body)
+  const signer = request.signature === null ? null : findSigner(request.signature, body, request.candidates)
   const presented = signer?.certificate ?? request.certificate
   const candidate = request.candidates.find(({ certificate }) => certificate === presented)
   if (!candidate) return { signer, device: null, message: null }
   const found = { signer, device: candidate.device }
   try {
-    const plist = decodePlist(body, BODY_LIMITS)
+    const plist = decodePlist(body, limitsOf(body))
     if (request.kind === 'checkin') return { ...found, message: checkin(plist, candidate) }
     return { ...found, message: connect(plist, candidate) }
   } catch (error) {
@@ -43,27 +45,23 @@ export function decodeDevice(request: DeviceRequest, body: Buffer): CheckinFound
   }
 }
 
-const certificates = new Map<string, { sha256: string; decoded: ReturnType<typeof decodeCertificate> }>()
+/** A binary list may name one long text ten thousand times: honest ones share keys and little else, and stay far below eightfold. */
+const limitsOf = (body: Buffer) => ({
+  maxBytes: Math.min(MAX_BODY, 64 * KIB + 8 * body.length),
+  maxDepth: 32,
+  maxItems: 50_000,
+})
 
-/** A device sends the same certificate each time: decoding it once is most of the cost saved. Keyed by its whole bytes. */
-function certificateOf(der: Buffer) {
-  const name = der.toString('latin1')
-  let known = certificates.get(name)
-  if (!known) {
-    known = { sha256: sha256Hex(der), decoded: decodeCertificate(der) }
-    if (certificates.size >= 20_000) certificates.clear()
-    certificates.set(name, known)
-  }
-  return known
-}
+/** Those of candidates, and no others: see `createCertificates`. */
+export const certificates = createCertificates()
 
-function findSigner(header: string, body: Buffer): SignerFound {
+function findSigner(header: string, body: Buffer, candidates: readonly Candidate[]): SignerFound {
   if (header.length > MAX_SIGNATURE) throw new BulkheadError('LIMIT', 'The Mdm-Signature header is too long.')
   const cms = decodeSignedData(Buffer.from(header, 'base64'))
   contentOf(cms, body)
   const signer = cms.signers[0]
   if (!signer || cms.signers.length !== 1) throw new BulkheadError('MALFORMED', 'Mdm-Signature has exactly one signer.')
-  const certificate = signerCertificate(signer, cms.certificates)
+  const certificate = signerCertificate(signer, cms.certificates, candidates)
   return {
     certificate,
     attributes: signer.signedAttributes?.bytesToVerify.toString('base64') ?? null,
@@ -72,10 +70,12 @@ function findSigner(header: string, body: Buffer): SignerFound {
   }
 }
 
-function signerCertificate(signer: Signer, all: readonly Buffer[]): string {
+function signerCertificate(signer: Signer, all: readonly Buffer[], candidates: readonly Candidate[]): string {
   for (const der of all) {
-    const { sha256, decoded } = certificateOf(der)
-    if (isIdentified(signer, decoded)) return sha256
+    const known = certificates.find(der)
+    if (!isIdentified(signer, known.decoded)) continue
+    if (candidates.some(({ certificate }) => certificate === known.sha256)) certificates.keep(der, known)
+    return known.sha256
   }
   throw new BulkheadError('MALFORMED', "Mdm-Signature does not carry its signer's certificate.")
 }
@@ -84,8 +84,9 @@ function seal(place: SealedPlace, to: Candidate, plaintext: Uint8Array): string 
   return hpkeSeal(Buffer.from(to.sealTo, 'base64'), plaintext, sealAad(place, to.device)).toString('base64')
 }
 
-const sealDict = (place: SealedPlace, to: Candidate, dict: PlistDict | undefined) =>
-  dict === undefined ? null : seal(place, to, encodeXmlPlist(dict))
+/** Throws LIMIT above `most` bytes. */
+const sealDict = (place: SealedPlace, to: Candidate, dict: PlistDict | undefined, most: number) =>
+  dict === undefined ? null : seal(place, to, encodeXmlPlist(dict, most))
 
 function checkin(plist: Parameters<typeof decodeCheckin>[0], to: Candidate): CheckinMessage {
   const message = decodeCheckin(plist)
@@ -99,7 +100,9 @@ function checkin(plist: Parameters<typeof decodeCheckin>[0], to: Candidate): Che
     type: message.type,
     user,
     facts: message.clear,
-    sealed: keepsAll(message.type) ? sealDict(user === null ? 'device.sealed' : 'user.sealed', to, said) : null,
+    sealed: keepsAll(message.type)
+      ? sealDict(user === null ? 'device.sealed' : 'user.sealed', to, said, MAX_CHECKIN)
+      : null,
     push: message.tokenUpdate ? pushOf(message.tokenUpdate, user, to) : null,
     bootstrapToken: message.bootstrapToken ? seal('device.bootstrap', to, message.bootstrapToken) : null,
     tokenServiceType: message.tokenServiceType ?? null,
@@ -132,6 +135,6 @@ function connect(plist: Parameters<typeof decodeConnect>[0], to: Candidate): Con
     code: message.error?.code ?? null,
     domain: message.error?.domain ?? null,
     facts: message.status === 'Acknowledged' && Object.keys(message.clear).length > 0 ? message.clear : null,
-    sealed: message.status === 'Idle' ? null : sealDict('result.sealed', to, message.personal),
+    sealed: message.status === 'Idle' ? null : sealDict('result.sealed', to, message.personal, MAX_RESULT),
   }
 }

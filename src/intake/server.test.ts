@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { mdmSignature, throwAwaySigner } from '../../simulator/identity.ts'
 import { certificationRequest, scepRequest, testKey, throwAway } from '../../test/support/scep.ts'
-import { type Frame, frameReader } from '../base/frame.ts'
+import { encodeFrame, type Frame, frameReader } from '../base/frame.ts'
 import { sha256Hex } from '../trust/statement.ts'
 import { certsOnly } from '../wire/pkcs/signing.ts'
 import { encodeBinaryPlist, encodeXmlPlist } from '../wire/plist/plist.ts'
 import type { IntakeAnswer } from './api.ts'
-import { answer } from './server.ts'
+import { answer, serveIntake } from './server.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const identity = throwAwaySigner({ publicKey, privateKey }, new Date())
@@ -122,4 +123,42 @@ test('what a certificate that is not a candidate’s signed is not even decoded'
   const params = { ...device('connect', mdmSignature(bodies[2]!, identity)), candidates: [] }
   const { result } = ask('device', params, bodies[2]!)
   assert.deepEqual([(result as { device: unknown }).device, (result as { message: unknown }).message], [null, null])
+})
+
+test('an answer that is too long for the asker is not sent: a refusal is', () => {
+  const enveloped = randomBytes(5_000_000)
+  const { bytes } = scepRequest(certsOnly([throwAway(testKey('ra'))]), { challenge: 'a challenge', request: enveloped })
+  const frame = answer({ header: { id: 7, method: 'scep', params: {} }, bytes })
+  assert.ok(frame.length < 1000)
+  assert.equal(ask('scep', {}, bytes).error?.code, 'LIMIT')
+})
+
+test('nothing more is read while nobody takes the answers', async () => {
+  const taken: (() => void)[] = []
+  const got: Frame[] = []
+  const collect = frameReader(frame => got.push(frame), 1_000_000)
+  const socket = new Duplex({
+    read() {},
+    highWaterMark: 10_000,
+    write(chunk, _, done) {
+      collect(chunk)
+      taken.push(done)
+    },
+  })
+  const turn = () => new Promise(resolve => setImmediate(resolve))
+  serveIntake(socket, () => assert.fail('it ended'))
+  const body = encodeXmlPlist({ ...answered, Status: 'Acknowledged', X: 'x'.repeat(20_000) })
+  for (let id = 0; id < 5; id++) {
+    socket.push(encodeFrame({ id, method: 'device', params: device('connect', null) }, body))
+    await turn()
+  }
+  assert.equal(got.length, 1)
+  for (let turns = 0; turns < 100 && got.length < 5; turns++) {
+    taken.shift()?.()
+    await turn()
+  }
+  assert.deepEqual(
+    got.map(({ header }) => (header as IntakeAnswer).id),
+    [0, 1, 2, 3, 4],
+  )
 })

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { BulkheadError, publicError } from '../base/errors.ts'
 import { encodeFrame, type Frame, frameReader } from '../base/frame.ts'
 import { batchedWriter } from '../base/rpc.ts'
@@ -11,6 +12,7 @@ import { decodeScep, decodeScepRequest } from './scep.ts'
 
 export const RECYCLE_AFTER = 250_000
 const MAX_FRAME = 12 * 1024 * 1024
+const MAX_ANSWER = 8 * 1024 * 1024 // the asker hangs up on 24: that would take everybody's messages with it
 
 function decode({ method, params }: IntakeAsk, bytes: Buffer): unknown {
   if (method === 'device') return decodeDevice(params as DeviceRequest, bytes)
@@ -22,7 +24,9 @@ function decode({ method, params }: IntakeAsk, bytes: Buffer): unknown {
 export function answer(frame: Frame): Buffer {
   const ask = frame.header as IntakeAsk
   try {
-    return encodeFrame({ id: ask.id, result: decode(ask, frame.bytes) })
+    const said = encodeFrame({ id: ask.id, result: decode(ask, frame.bytes) })
+    if (said.length > MAX_ANSWER) throw new BulkheadError('LIMIT', 'The message is too long once it is read.')
+    return said
   } catch (error) {
     const { code, message } = publicError(error)
     return encodeFrame({ id: ask.id, error: { code, message } })
@@ -31,7 +35,10 @@ export function answer(frame: Frame): Buffer {
 
 /** Serves on descriptor 0, which is one end of a socket pair: what comes in is asked, what goes out is answered. */
 export function startIntake(end: (code: number) => void, recycleAfter = RECYCLE_AFTER): void {
-  const socket = new Socket({ fd: 0, readable: true, writable: true })
+  serveIntake(new Socket({ fd: 0, readable: true, writable: true }), end, recycleAfter)
+}
+
+export function serveIntake(socket: Duplex, end: (code: number) => void, recycleAfter = RECYCLE_AFTER): void {
   const send = batchedWriter(socket)
   let served = 0
   const read = frameReader(frame => {
@@ -42,10 +49,12 @@ export function startIntake(end: (code: number) => void, recycleAfter = RECYCLE_
   socket.on('data', chunk => {
     try {
       read(chunk)
+      if (socket.writableNeedDrain) socket.pause() // answers that nobody takes do not pile up here
     } catch {
       end(1) // the parent itself is out of step: a fresh start is the only way back
     }
   })
+  socket.on('drain', () => socket.resume())
   socket.on('end', () => socket.end(() => end(0)))
   socket.on('error', () => end(1))
   socket.on('close', () => end(0))

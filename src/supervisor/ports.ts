@@ -63,7 +63,8 @@ export async function pickPort(hosts: readonly string[], wanted = 0): Promise<nu
 /** The port, if it is free on all of them. */
 async function tryPort(wanted: number, [host, ...others]: readonly string[]): Promise<number | undefined> {
   const port = await tryOne(wanted, host!, false)
-  for (const other of others) if (port === undefined || (await tryOne(port, other, true)) === undefined) return undefined
+  for (const other of others)
+    if (port === undefined || (await tryOne(port, other, true)) === undefined) return undefined
   return port
 }
 

@@ -1,6 +1,6 @@
 import { decodePlist, type PlistDict } from '../wire/plist/plist.ts'
-import * as rules from './rules.ts'
 import type { OrderClass } from './rules.ts'
+import * as rules from './rules.ts'
 
 /** The classes as the server works them out: the rules, with its own reader of property lists. */
 export {

@@ -14,7 +14,7 @@ export type VaultMethods = {
   /** PKIOperation: raw CMS in, raw CertRep out (bytes). What SCEP itself refuses comes as a CertRep FAILURE, not as an error. */
   scep: { params: { path: string }; result: null }
   /** Opens the bootstrap token for a GetBootstrapToken whose signature over these very bytes the vault verified (bytes in: the body; out: the token). */
-  bootstrapToken: { params: { path: string; signature: string }; result: { found: boolean } }
+  bootstrapToken: { params: { path: string; device: string; signature: string }; result: { found: boolean } }
   /** The unlock token for one delivery of an approved ClearPasscode order to this device; the vault verifies the order itself. */
   unlockToken: { params: { order: string; certificate: string }; result: null }
   /** Something is due in edge.wake: look now. */

@@ -18,24 +18,32 @@ type Needs = {
   leaves: Leaves
   store: Store
   clock: () => number
+  /** Whether a device may have its token once more: whoever recorded one message could fill the ledger with it. */
+  may: (device: string) => boolean
 }
-type Ask = { path: string; signature: string; body: Buffer }
+/** `device`: whom the edge took the sender for, by whatever it proved. */
+type Ask = { path: string; device: string; signature: string; body: Buffer }
 
 /**
  * The bootstrap token of the Mac that signed this GetBootstrapToken, or undefined where none is kept. The edge is not believed:
- * the vault checks signature, certificate and message itself, and logs before it opens. Throws UNPROVEN.
+ * the vault checks signature, certificate and message itself, and logs before it opens. Throws UNPROVEN, REFUSED.
  */
 export async function releaseBootstrapToken(ask: Ask, needs: Needs): Promise<Buffer | undefined> {
   const { device } = await identify(ask, needs)
+  if (!needs.may(device))
+    throw new BulkheadError('REFUSED', 'The bootstrap token was asked for too often in this hour.')
   const sealed = await needs.store.takeBootstrapToken(device)
   if (!sealed) return undefined
   await needs.leaves.append({ type: 'release', what: 'bootstrap', device, at: needs.clock() })
   return hpkeOpen(needs.keys.seal, sealed, sealAad('device.bootstrap', device))
 }
 
-async function identify({ path, signature, body }: Ask, { trusted, intake, store, clock }: Needs): Promise<Voucher> {
-  const rows = await store.findOnPath(path)
-  const candidates = rows.map(({ sha256, device }) => ({
+async function identify(
+  { path, device, signature, body }: Ask,
+  { trusted, intake, store, clock }: Needs,
+): Promise<Voucher> {
+  const rows = await store.findOnPath(path, device)
+  const candidates = rows.map(({ sha256 }) => ({
     certificate: sha256,
     device,
     sealTo: trusted.roster.keys.seal,
@@ -47,9 +55,10 @@ async function identify({ path, signature, body }: Ask, { trusted, intake, store
   )) as CheckinFound
   const { signer, message } = found
   const row = rows.find(({ sha256 }) => sha256 === signer?.certificate)
-  if (!signer || !row) throw unproven('its certificate is none of this path')
+  if (!signer || !row) throw unproven('its certificate is none of this device and path')
   const voucher = openValid(row, trusted, clock())
-  if (voucher.path !== path) throw unproven('its certificate is none of this path')
+  if (voucher.path !== path || voucher.device !== device)
+    throw unproven('its certificate is none of this device and path')
   if (!verifyFound(signer, body, publicKeyOf(Buffer.from(voucher.publicKey, 'base64'))))
     throw unproven('its signature does not hold')
   // Intake's word alone would let another message that the device signed stand for this one.

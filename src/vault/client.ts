@@ -29,8 +29,8 @@ export function vaultForEdge(path: string) {
     caCertificates: async () => (await bytes('caCertificates', {})).bytes,
     scep: async (path: string, message: Uint8Array) => (await bytes('scep', { path }, message)).bytes,
     /** Null: none is kept. */
-    async bootstrapToken(path: string, signature: string, body: Uint8Array) {
-      const answer = await bytes('bootstrapToken', { path, signature }, body)
+    async bootstrapToken(params: Params<'bootstrapToken'>, body: Uint8Array) {
+      const answer = await bytes('bootstrapToken', params, body)
       return answer.result.found ? answer.bytes : null
     },
     unlockToken: async (order: string, certificate: string) =>

@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { scepRequest, spkiOf, testKey, throwAway } from '../../test/support/scep.ts'
 import { type TestVault, testVault } from '../../test/support/vault.ts'
+import type { ScepFound } from '../intake/api.ts'
 import { verifyVoucher } from '../trust/voucher.ts'
 import { encodeChallenge } from './challenge.ts'
 
@@ -194,6 +195,71 @@ test('a device renews by a RenewalReq signed with its certificate; another signe
   assert.equal(await refused(one.path, { key: one.key, certificate: throwAway(one.key) }), 'badRequest')
   await vault.owner.query(`update vault.certificate set state = 'revoked' where path_id = $1`, [one.path])
   assert.equal(await refused(one.path, signer), 'badRequest')
+})
+
+test('intake that names a victim’s certificate for a message of its own gets no identity of the victim', async () => {
+  const { path, certificate } = await enrolled()
+  const { ask: honest } = vault.intake
+  vault.intake.ask = async (method, params, bytes) => {
+    const answer = await honest(method, params, bytes)
+    if (method === 'scep') (answer as ScepFound).signer.certificate = sha256(certificate)
+    return answer
+  }
+  try {
+    assert.equal((await ask(path, { messageType: 'RenewalReq', key: freshKey() })).failInfo, 'badMessageCheck')
+  } finally {
+    vault.intake.ask = honest
+  }
+})
+
+test('a device renews five times in seven days, by whatever way and however many at once, and others are not held up', async () => {
+  const one = await enrolled()
+  const signer = { key: one.key, certificate: one.certificate }
+  const renewal = () => ({ messageType: 'RenewalReq', signer, key: freshKey() }) as const
+  const last = scepRequest(ca, renewal())
+  const first = last.open(await vault.edge.scep(one.path, last.bytes)).issued!
+  const { challenge } = await vault.edge.renewalProfile(sha256(first))
+  const asked = [
+    ...Array.from({ length: 20 }, renewal),
+    ...Array.from({ length: 20 }, () => ({ challenge, key: freshKey() })),
+  ]
+  const answers = await Promise.all(asked.map(fields => ask(one.path, fields)))
+  assert.equal(answers.filter(({ issued }) => issued).length, 4)
+  assert.ok(answers.every(({ status, failInfo }) => status === 'SUCCESS' || failInfo === 'badRequest'))
+  assert.equal(vault.ledger.ofType('certificate').filter(({ device }) => device === one.path).length, 6)
+  await vault.restart()
+  assert.equal((await ask(one.path, renewal())).failInfo, 'badRequest')
+  assert.deepEqual(last.open(await vault.edge.scep(one.path, last.bytes)).issued, first)
+  const other = await enrolled()
+  assert.ok((await ask(other.path, { ...renewal(), signer: other })).issued)
+  await vault.owner.query(`update vault.certificate set issued_at = issued_at - interval '7 days' where path_id = $1`, [
+    one.path,
+  ])
+  assert.ok((await ask(one.path, renewal())).issued)
+})
+
+test('a message whose padding does not hold makes the same way through intake as any other, and whatever intake says is refused', async () => {
+  const { id } = await vault.invite()
+  const { path, challenge } = await vault.edge.enrolmentProfile(id)
+  const { ask: honest } = vault.intake
+  const asked: Uint8Array[] = []
+  const { request } = scepRequest(ca, { challenge, key: freshKey() })
+  vault.intake.ask = async (method, params, bytes) => {
+    if (method === 'request') asked.push(bytes)
+    const answer = await honest(method, params, method === 'request' ? request : bytes)
+    if (method !== 'scep') return answer
+    const content = Buffer.from((answer as ScepFound).encryptedContent, 'base64')
+    content[content.length - 17]! ^= 0x80 // the length of the padding, one block later
+    return { ...answer, encryptedContent: content.toString('base64') }
+  }
+  try {
+    assert.equal((await ask(path, { request })).failInfo, 'badMessageCheck')
+    assert.equal(asked.length, 1)
+    assert.ok(asked[0]!.length >= request.length && asked[0]!.length <= request.length + 16)
+    assert.ok(!Buffer.from(asked[0]!).includes(request.subarray(0, 16)))
+  } finally {
+    vault.intake.ask = honest
+  }
 })
 
 test('intake that puts its own envelope into a renewal gets no identity of the device', async () => {

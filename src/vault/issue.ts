@@ -14,11 +14,14 @@ import type { Leaves } from './leaves.ts'
 import { type Asked, answerMessage, failInfoOf, openMessage } from './message.ts'
 import { createRetries } from './retries.ts'
 import type { CertificateRow, Store } from './store.ts'
+import { createTurns } from './turns.ts'
 import type { Uses } from './uses.ts'
 import { openValid, openVoucher } from './vouchers.ts'
 
 /** Phones that share one profile, each with its own id. */
 const DEVICES_PER_PATH = 1000
+/** New identities of one device in seven days, however many answers it says it did not hear. */
+const RENEWALS_A_WEEK = 5
 
 type Needs = {
   keys: VaultKeys
@@ -41,16 +44,17 @@ type Grant = Omit<Voucher, 'certificate' | 'publicKey' | 'notAfter' | 'type' | '
 export function createIssuer(needs: Needs) {
   const { keys, trusted, intake, store, random, log, clock } = needs
   const retries = createRetries<Buffer>(clock)
+  const turns = createTurns()
   /** Paths whose own id is some device's already; it only saves asking the ledger. */
   const claimed = new Set<string>()
 
   return async (path: string, body: Buffer): Promise<Buffer> => {
     const found = await intake.ask('scep', {}, body)
     try {
-      const asked = await openMessage(body, found, keys, intake)
+      const asked = await openMessage(body, found, needs)
       // The same request again is the same device that did not hear the answer: one use, one certificate.
       // A challenge is in the digest; a RenewalReq has none and is entitled by its signer.
-      const by = asked.kind === 'RenewalReq' ? asked.signer : ''
+      const by = asked.kind === 'RenewalReq' ? `${asked.signer} ${sha256Hex(asked.signerKey)}` : ''
       const issued = await retries(`${path}\n${by}\n${asked.digest}`, () => decideAndIssue(path, asked))
       return await answerMessage(found, keys, random, { issued })
     } catch (error) {
@@ -67,7 +71,7 @@ export function createIssuer(needs: Needs) {
   }
 
   async function decideAndIssue(path: string, asked: Asked): Promise<Buffer> {
-    if (asked.kind === 'RenewalReq') return await renew(path, asked, asked.signer)
+    if (asked.kind === 'RenewalReq') return await renew(path, asked, asked.signer, asked.signerKey)
     const challenge = asked.challenge === null ? undefined : openChallenge(asked.challenge, keys.challenge)
     if (!challenge || challenge.path !== path)
       throw new BulkheadError('REFUSED', 'SCEP: the challenge is not of this path.')
@@ -104,15 +108,23 @@ export function createIssuer(needs: Needs) {
     return issued
   }
 
-  /** A new identity for the device of an old one, which must be valid, and must have the same URLs. */
-  async function renew(path: string, asked: Asked, old: string): Promise<Buffer> {
+  /** A new identity for the device of an old one, which must be valid, have the same URLs and, where a key asks for it, that key. */
+  async function renew(path: string, asked: Asked, old: string, by?: Buffer): Promise<Buffer> {
     if (!asked.bound)
       throw new BulkheadError('UNPROVEN', 'SCEP: a renewal whose envelope does not stand in its message.')
     const voucher = openValid(await store.findCertificate(old), trusted, clock())
     if (voucher.path !== path) throw new BulkheadError('REFUSED', 'SCEP: the certificate belongs to another path.')
-    const { sameKey } = await store.findPath({ path, spki: asked.spki.toString('base64') })
+    if (by && by.toString('base64') !== voucher.publicKey)
+      throw new BulkheadError('UNPROVEN', 'SCEP: the message is not signed by the key of its certificate.')
+    return await turns(voucher.device, () => replace(voucher, asked, old))
+  }
+
+  async function replace(voucher: Voucher, asked: Asked, old: string): Promise<Buffer> {
+    const { sameKey } = await store.findPath({ path: voucher.path, spki: asked.spki.toString('base64') })
     const again = await issuedBefore(sameKey, old)
     if (again) return again
+    if ((await store.countRenewals(voucher.device)) >= RENEWALS_A_WEEK)
+      throw new BulkheadError('REFUSED', `SCEP: the device renewed ${RENEWALS_A_WEEK} times within a week.`)
     const { certificate: _, publicKey: _key, notAfter: _end, type: _type, platform: _platform, ...kept } = voucher
     const issued = await issue({ ...kept, previous: old }, asked, undefined)
     if (!issued) throw new BulkheadError('INTERNAL', 'The ledger refused a renewal.')

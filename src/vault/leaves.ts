@@ -3,7 +3,10 @@ import { BulkheadError } from '../base/errors.ts'
 import { type Ledger, MAX_BATCH, type Outcome } from '../ledger/api.ts'
 import { canonical } from '../trust/canonical.ts'
 
-export type Leaf = { type: 'consumed' | 'certificate' | 'release' | 'push'; unique?: string } & Record<string, string | number>
+export type Leaf = { type: 'consumed' | 'certificate' | 'release' | 'push'; unique?: string } & Record<
+  string,
+  string | number
+>
 /** What the vault needs of the ledger. */
 export type VaultLedger = Pick<Ledger, 'append' | 'find'>
 export type Leaves = {

@@ -24,8 +24,10 @@ export type Asked = {
   spki: Buffer
   key: KeyObject
   challenge: string | null
-  /** SHA-256 of the certificate that signed the message: proof of anything in a RenewalReq only. */
+  /** SHA-256 of the certificate that intake says signed the message. It proves nothing; `signerKey` did sign. */
   signer: string
+  /** SPKI of the key that the message was verified with. */
+  signerKey: Buffer
   /** Whether the envelope stands in the message as it came, so that intake cannot have put another in its place. */
   bound: boolean
 }
@@ -43,8 +45,7 @@ const contentAlgorithms: ReadonlyMap<string, ContentAlgorithm> = new Map([
 export async function openMessage(
   body: Buffer,
   found: ScepFound,
-  keys: VaultKeys,
-  intake: Pick<Intake, 'ask'>,
+  { keys, intake, random }: { keys: VaultKeys; intake: Pick<Intake, 'ask'>; random: (size: number) => Buffer },
 ): Promise<Asked> {
   const { messageType: kind } = found
   if (kind !== 'PKCSReq' && kind !== 'RenewalReq')
@@ -54,7 +55,7 @@ export async function openMessage(
   if (decodeKey(signerKey).kind !== 'rsa') throw new BulkheadError('BAD_REQUEST', 'SCEP: the signer has no RSA key.')
   const content = from64(found.content)
   if (!verifyFound(found.signer, content, publicKeyOf(signerKey))) throw unproven('its signature does not hold')
-  const request = decrypt(found, keys)
+  const { request, failed } = decrypt(found, keys, random)
   let inside: RequestFound
   try {
     inside = await intake.ask('request', {}, request)
@@ -62,17 +63,24 @@ export async function openMessage(
     if (cause instanceof BulkheadError && cause.code === 'UNAVAILABLE') throw cause
     throw closed(cause)
   }
+  if (failed) throw closed(failed)
   const envelope = from64(found.encryptedContent)
   return {
     kind,
     digest: sha256Hex(request),
     ...checkRequest(request, inside),
     signer: found.signer.certificate,
+    signerKey,
     bound: body.includes(content) && content.includes(envelope),
   }
 }
 
-function decrypt(found: ScepFound, { ra }: VaultKeys): Buffer {
+/** What does not open is answered by random bytes of its length: the round through intake then tells nobody by its time whether padding held. */
+function decrypt(
+  found: ScepFound,
+  { ra }: VaultKeys,
+  random: (size: number) => Buffer,
+): { request: Buffer; failed?: unknown } {
   const recipient = found.recipients.find(
     ({ issuer, serial }) =>
       from64(issuer).equals(ra.certificate.issuer) && from64(serial).equals(ra.certificate.serial),
@@ -90,9 +98,10 @@ function decrypt(found: ScepFound, { ra }: VaultKeys): Buffer {
       name: 'aes-256-cbc',
       iv: from64(found.contentAlgorithm.iv),
     } as const
-    return openEnvelope({ recipients: [], contentAlgorithm, encryptedContent: from64(found.encryptedContent) }, key)
-  } catch (cause) {
-    throw closed(cause)
+    const encryptedContent = from64(found.encryptedContent)
+    return { request: openEnvelope({ recipients: [], contentAlgorithm, encryptedContent }, key) }
+  } catch (failed) {
+    return { request: random(from64(found.encryptedContent).length), failed }
   }
 }
 

@@ -7,6 +7,7 @@ import { sealAad } from '../intake/api.ts'
 import { canonical } from '../trust/canonical.ts'
 import { orderDigest, targetsDigest } from '../trust/order.ts'
 import { hpkeSeal, rawPublic } from '../wire/hpke.ts'
+import { decodeCertificate } from '../wire/pkcs/certificate.ts'
 import { encodeSignedData } from '../wire/pkcs/signing.ts'
 import { encodeXmlPlist } from '../wire/plist/plist.ts'
 
@@ -22,13 +23,18 @@ beforeEach(async () => {
 after(() => vault.close())
 
 async function enrol(): Promise<Device> {
-  const ca = await vault.edge.caCertificates()
   const { id } = await vault.invite()
   const { path, challenge } = await vault.edge.enrolmentProfile(id)
+  return await install(path, challenge)
+}
+
+async function install(path: string, challenge: string): Promise<Device> {
+  const ca = await vault.edge.caCertificates()
   const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
   const request = scepRequest(ca, { challenge, key })
   const certificate = request.open(await vault.edge.scep(path, request.bytes)).issued!
-  return { id: path, path, key, certificate, sha256: createHash('sha256').update(certificate).digest('hex') }
+  const id = decodeCertificate(certificate).subjectCommonName!
+  return { id, path, key, certificate, sha256: createHash('sha256').update(certificate).digest('hex') }
 }
 
 const sealed = (place: 'device.bootstrap' | 'device.unlock', device: string, value: Buffer) =>
@@ -40,6 +46,8 @@ function signature(body: Buffer, { key, certificate }: Pick<Device, 'key' | 'cer
   const signer = { certificate, digest: 'sha256', sign: (bytes: Buffer) => sign('sha256', bytes, key) } as const
   return encodeSignedData({ content: body, detached: true, certificates: [certificate], signer }).toString('base64')
 }
+const ask = ({ path, id: device }: Device, body: Buffer, by: Device) =>
+  vault.edge.bootstrapToken({ path, device, signature: signature(body, by) }, body)
 async function keepBootstrapToken(device: string) {
   const token = randomBytes(32)
   await vault.owner.query('insert into vault.bootstrap_token (device_id, sealed) values ($1, $2)', [
@@ -52,16 +60,16 @@ async function keepBootstrapToken(device: string) {
 test('a Mac gets its bootstrap token for a GetBootstrapToken that it signed, and that is logged first', async () => {
   const token = await keepBootstrapToken(mac.id)
   const body = message('GetBootstrapToken')
-  assert.deepEqual(await vault.edge.bootstrapToken(mac.path, signature(body, mac), body), token)
+  assert.deepEqual(await ask(mac, body, mac), token)
   assert.equal(releases('bootstrap').at(-1)!.device, mac.id)
   vault.ledger.away = true
-  await assert.rejects(vault.edge.bootstrapToken(mac.path, signature(body, mac), body), { code: 'UNAVAILABLE' })
+  await assert.rejects(ask(mac, body, mac), { code: 'UNAVAILABLE' })
   vault.ledger.away = false
 })
 
 test('a Mac whose token was never kept gets none', async () => {
   const body = message('GetBootstrapToken')
-  assert.equal(await vault.edge.bootstrapToken(mac.path, signature(body, mac), body), null)
+  assert.equal(await ask(mac, body, mac), null)
 })
 
 test('another message, body, key, path or certificate opens no bootstrap token', async () => {
@@ -70,16 +78,45 @@ test('another message, body, key, path or certificate opens no bootstrap token',
   const body = message('GetBootstrapToken')
   const other = await enrol()
   const stolen = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const refused = (path: string, header: string, bytes: Buffer) =>
-    assert.rejects(vault.edge.bootstrapToken(path, header, bytes), { code: 'UNPROVEN' })
+  const refused = ({ path, id: device }: Pick<Device, 'id' | 'path'>, signature: string, bytes: Buffer) =>
+    assert.rejects(vault.edge.bootstrapToken({ path, device, signature }, bytes), { code: 'UNPROVEN' })
   const update = message('TokenUpdate')
-  await refused(mac.path, signature(update, mac), update)
-  await refused(mac.path, signature(update, mac), body)
-  await refused(mac.path, signature(body, { key: stolen, certificate: mac.certificate }), body)
-  await refused(other.path, signature(body, mac), body)
+  await refused(mac, signature(update, mac), update)
+  await refused(mac, signature(update, mac), body)
+  await refused(mac, signature(body, { key: stolen, certificate: mac.certificate }), body)
+  await refused(other, signature(body, mac), body)
+  await refused({ id: other.id, path: mac.path }, signature(body, mac), body)
+  await refused({ id: mac.id, path: other.path }, signature(body, mac), body)
   await vault.owner.query(`update vault.certificate set device_id = $1 where device_id = $2`, [mac.id, other.id])
-  assert.equal(await vault.edge.bootstrapToken(other.path, signature(body, other), body), null)
+  await refused({ id: mac.id, path: other.path }, signature(body, other), body)
   assert.equal(releases('bootstrap').length, logged)
+})
+
+test('a message that was recorded on a profile that two Macs share opens no token for the other one', async () => {
+  const { id } = await vault.invite()
+  const { path, challenge } = await vault.edge.enrolmentProfile(id)
+  const [one, other] = [await install(path, challenge), await install(path, challenge)]
+  const token = await keepBootstrapToken(other.id)
+  const body = message('GetBootstrapToken')
+  await assert.rejects(ask(one, body, other), { code: 'UNPROVEN' })
+  assert.deepEqual(await ask(other, body, other), token)
+})
+
+test('one recorded message fills no ledger: ten releases an hour for each Mac', async () => {
+  const token = await keepBootstrapToken(mac.id)
+  const body = message('GetBootstrapToken')
+  vault.time.shift = 3600 - (vault.clock() % 3600)
+  const answers = await Promise.allSettled(Array.from({ length: 30 }, () => ask(mac, body, mac)))
+  const codes = answers.map(answer => (answer.status === 'rejected' ? answer.reason.code : 'released'))
+  assert.deepEqual(Map.groupBy(codes, code => code).get('released')?.length, 10)
+  assert.deepEqual(new Set(codes), new Set(['released', 'REFUSED']))
+  assert.equal(releases('bootstrap').filter(({ device }) => device === mac.id).length, 10)
+  const other = await enrol()
+  await keepBootstrapToken(other.id)
+  assert.ok(await ask(other, body, other))
+  vault.time.shift += 3600
+  assert.deepEqual(await ask(mac, body, mac), token)
+  vault.time.shift = 0
 })
 
 test('intake that calls another signed message a GetBootstrapToken is not believed', async () => {
@@ -92,7 +129,7 @@ test('intake that calls another signed message a GetBootstrapToken is not believ
     return answer as never
   }
   try {
-    await assert.rejects(vault.edge.bootstrapToken(mac.path, signature(update, mac), update), { code: 'UNPROVEN' })
+    await assert.rejects(ask(mac, update, mac), { code: 'UNPROVEN' })
   } finally {
     vault.intake.ask = honest
   }

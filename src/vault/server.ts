@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Pool } from 'pg'
+import { createAllowance } from '../base/allowance.ts'
 import type { Config } from '../base/config.ts'
 import { BulkheadError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -17,7 +18,7 @@ import { createInvitations } from './invitation.ts'
 import { createIssuer } from './issue.ts'
 import type { VaultKeys } from './keys.ts'
 import { createLeaves, type VaultLedger } from './leaves.ts'
-import { createLimits } from './limits.ts'
+import { BOOTSTRAP_TOKENS_AN_HOUR, createLimits } from './limits.ts'
 import { startPush } from './push.ts'
 import { openPushCertificate } from './pushcert.ts'
 import { createStore } from './store.ts'
@@ -96,6 +97,7 @@ function assemble({ config, keys, trusted, pg, ledger, intake, clock, random, lo
   const push = startPush({ store, seal: keys.seal, apns, topic, ready, clock, log })
   const invitations = createInvitations({ keys, trusted, store, uses, url, topic, clock, random })
   const scep = createIssuer({ keys, trusted, intake, leaves, store, uses, invitations, url, topic, clock, random, log })
+  const may = createAllowance(BOOTSTRAP_TOKENS_AN_HOUR, 3600, clock)
   const caAndRa = certsOnly([keys.ca.certificate.der, keys.ra.certificate.der])
 
   const handlers: {
@@ -120,10 +122,10 @@ function assemble({ config, keys, trusted, pg, ledger, intake, clock, random, lo
       run: async ({ path }, body) => new RpcReply(null, await scep(path, atMost(body, MAX_PKI))),
     },
     bootstrapToken: {
-      params: object({ path: uuid, signature: text(/^[A-Za-z0-9+/=\s]{1,32768}$/, 'base64') }),
-      run: async ({ path, signature }, body) => {
-        const ask = { path, signature, body: atMost(body, MAX_CHECKIN) }
-        const token = await releaseBootstrapToken(ask, { keys, trusted, intake, leaves, store, clock })
+      params: object({ path: uuid, device: uuid, signature: text(/^[A-Za-z0-9+/=\s]{1,32768}$/, 'base64') }),
+      run: async (params, body) => {
+        const ask = { ...params, body: atMost(body, MAX_CHECKIN) }
+        const token = await releaseBootstrapToken(ask, { keys, trusted, intake, leaves, store, clock, may })
         return new RpcReply({ found: token !== undefined }, token ?? Buffer.alloc(0))
       },
     },

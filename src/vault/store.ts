@@ -43,7 +43,10 @@ const columns = `encode(c.sha256, 'hex') as sha256, c.device_id as device, c.pat
 
 const SQL = {
   certificates: `select ${columns} from vault.certificate c where c.sha256 = any ($1::bytea[])`,
-  path: `select ${columns} from vault.certificate c where c.path_id = $1 and c.state = 'valid' order by c.issued_at desc limit 2000`,
+  path: `select ${columns} from vault.certificate c where c.path_id = $1 and c.device_id = $2 and c.state = 'valid' order by c.issued_at desc limit 100`,
+  renewals: `
+    select count(*)::int as n from vault.certificate c
+    where c.device_id = $1 and c.issued_at > now() - interval '7 days' and position('"previous":""' in c.voucher) = 0`,
   paths: `
     select u.n::int as at, p.devices, p.first, k.*
     from unnest($1::uuid[], $2::text[]) with ordinality as u (path, key, n)
@@ -150,7 +153,9 @@ export function createStore(pg: Pool) {
     storeCertificate: insert,
     findPath,
     findCertificate,
-    findOnPath: (path: string) => query<CertificateRow>('path', [path]),
+    findOnPath: (path: string, device: string) => query<CertificateRow>('path', [path, device]),
+    /** New identities that a device got within seven days. */
+    countRenewals: async (device: string) => (await query<{ n: number }>('renewals', [device]))[0]!.n,
     findInvitation: async (id: string) =>
       (await query<{ statement: string; approval: Approval }>('invitation', [id]))[0],
     findOrder: async (id: string) => (await query<OrderRow>('order', [id]))[0],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { statementDigest, toHex } from '../../web/src/statement.ts'
 import { openBrowser, openTab, skip, type Tab } from './browser.ts'
 import { type Installation, type Phone, startInstallation, startPhone } from './installation.ts'
 
@@ -122,6 +123,32 @@ test('an order that can destroy asks twice', { skip }, async () => {
   await page.getByText('I know that this cannot be undone').click()
   await approve.click()
   await page.getByRole('table', { name: 'Devices of this order' }).getByText('Done').waitFor(LONG)
+})
+
+test('a draft that is swapped under a member’s eyes takes the tick and the button with it', { skip }, async () => {
+  const { page } = tab
+  const { app } = await installation.ready
+  await page.goto(`${app}/orders/new`)
+  await page.getByText('Turn Lost Mode on').click()
+  await page.getByRole('textbox', { name: /Message on the screen/ }).fill('Please bring it back')
+  await page.getByText('All enrolled devices').click()
+  await page.getByRole('textbox', { name: 'Reason' }).fill('It was left on a train')
+  await press(page, 'Draft it')
+  await page.getByText('I know that this cannot be undone').click()
+  const approve = page.getByRole('button', { name: 'Approve with your passkey' })
+  assert.equal(await approve.isDisabled(), false)
+  const { genesisDigest } = (await (await fetch(`${app}/api/roster`)).json()) as { genesisDigest: string }
+  await page.route('**/api/orders/*', async route => {
+    const order = await (await route.fetch()).json()
+    const statement = order.statement.replace(/"nonce":"./, (text: string) => `"nonce":"${text.endsWith('0') ? 1 : 0}`)
+    const digest = toHex(await statementDigest('bulkhead-order/v1', genesisDigest, statement))
+    await route.fulfill({ json: { ...order, statement, digest } })
+  })
+  await page.getByText('is no longer the one that this page showed before').waitFor()
+  assert.equal(await approve.count(), 0)
+  await page.unroute('**/api/orders/*')
+  await approve.waitFor(LONG)
+  assert.equal(await approve.isDisabled(), true)
 })
 
 test('a console that shows one order and has another signed is caught before the gesture', { skip }, async () => {

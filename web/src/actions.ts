@@ -160,10 +160,14 @@ export const CLASS_WORDS: Record<OrderClass, string> = {
   destroy: 'Can lock people out or destroy data.',
 }
 
+/** Of a command that this page could not see. */
+export const UNKNOWN_CLASS = 'Unknown, since not all of it could be seen here: treat it as the gravest.'
+
 /** What a command cannot take back: our words, or those of its class. */
-export function undoOf(type: string, orderClass: OrderClass): string {
+export function undoOf(type: string, orderClass: OrderClass | 'unknown'): string {
   const known = actionOf(type)?.undo
   if (known !== undefined) return known
+  if (orderClass === 'unknown') return 'Treat it as final: this page could not see what it does.'
   if (orderClass === 'read') return 'Nothing: the device is not changed.'
   if (orderClass === 'change') return 'Nothing: it can be changed back with another order.'
   if (orderClass === 'trust') return 'What the device trusts meanwhile, it may have used: data that left it stays gone.'

@@ -1,6 +1,7 @@
 import { actionOf, CLASSES } from './actions.ts'
 import { deviceAlias } from './alias.ts'
 import { type Order, type OrderClass, Refusal } from './api.ts'
+import { classOf, isSeen } from './class.ts'
 import { isDict, type Plist, type PlistDict, readPlist } from './plist.ts'
 import {
   type Bytes,
@@ -18,6 +19,10 @@ export type CheckedOrder = {
   digest: Bytes
   /** The command, or undefined where a secret in it is sealed. */
   command: PlistDict | undefined
+  /** False where something in it is sealed, or is a file that this page cannot read. */
+  seen: boolean
+  /** Worked out here; unknown where not all was seen, and then to be taken for the gravest. */
+  class: OrderClass | 'unknown'
   trigger: 'enrolment' | 'daily' | undefined
   channel: 'device' | 'user'
   first: string[] // aliases worked out here, of the first targets
@@ -51,11 +56,15 @@ export async function checkOrder(order: Order, genesisDigest: string): Promise<C
   demand(Number(statement.expiresAt) * 1000 === Date.parse(order.expiresAt), 'ends at another time')
   if (order.kind === 'order') await checkTargets(order, statement)
   demand(order.kind === 'order' || statement.trigger === 'daily' || statement.trigger === 'enrolment', 'has no trigger')
-  checkClass(order)
+  checkFloor(order)
+  const command = order.body === null ? undefined : await commandOf(order.body, statement)
+  const seen = command !== undefined && isSeen(command)
   return {
     order,
     digest,
-    command: order.body === null ? undefined : await commandOf(order.body, statement),
+    command,
+    seen,
+    class: seen ? checkedClass(order, command) : 'unknown',
     trigger: order.kind === 'standing' ? (statement.trigger as 'daily' | 'enrolment') : undefined,
     channel: statement.channel === 'user' ? 'user' : 'device',
     first: await Promise.all(order.devices.slice(0, SHOWN).map(({ device }) => deviceAlias(device))),
@@ -77,8 +86,26 @@ async function checkTargets({ devices }: Order, { targets }: Statement) {
   demand(targets?.digest === (await targetsDigest(devices.map(({ device }) => device))), 'is for other devices')
 }
 
-/** The server works the class out of the bytes; here only the floor is known. */
-function checkClass({ action, class: claimed }: Order) {
+const known = new Map<string, string>() // order to digest, of every order that this page has shown
+
+/** Statements never change: another digest under an id that was shown before is another order in its place. Throws Refusal. */
+export function unchanged(checked: CheckedOrder): CheckedOrder {
+  const { order, digest } = checked.order
+  const before = known.get(order) ?? digest
+  known.set(order, before)
+  demand(before === digest, 'is no longer the one that this page showed before')
+  return checked
+}
+
+/** Here the class is worked out again: a server that calls it anything else is not believed in the rest either. */
+function checkedClass({ class: claimed }: Order, command: PlistDict): OrderClass {
+  const found = classOf(command)
+  demand(found === claimed, `is called “${claimed}” and is “${found}”`)
+  return found
+}
+
+/** What a command does at least, whatever is in it. */
+function checkFloor({ action, class: claimed }: Order) {
   const least: OrderClass = actionOf(action)?.least ?? 'read'
   demand(CLASSES.indexOf(claimed) >= CLASSES.indexOf(least), `is called “${claimed}” and can do more than that`)
 }

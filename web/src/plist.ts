@@ -13,7 +13,7 @@ export class PlistData {
 export const isDict = (value: Plist | undefined): value is PlistDict =>
   typeof value === 'object' && !Array.isArray(value) && Object.getPrototypeOf(value) === null
 
-const TOKEN = /<(\/?)([a-z]+)(?:\s[^<>]*?)?(\/?)>|([^<>]+)/gy
+const TOKEN = /<(\/?)([a-z]+)(?:\s[^<>]*?)?(\/?)>|([^<]+)/gy
 const MAX_DEPTH = 40
 type Token = { open: string } | { close: string } | { text: string }
 
@@ -26,6 +26,7 @@ export function readPlist(bytes: Uint8Array): Plist {
   reader.opened('plist')
   const value = reader.value(0)
   reader.closed('plist')
+  reader.ended()
   return value
 }
 
@@ -58,6 +59,11 @@ class Reader {
   closed(name: string) {
     const token = this.next()
     if (!('close' in token) || token.close !== name) throw new Error(`A property list without </${name}>.`)
+  }
+
+  ended() {
+    this.skip()
+    if (this.at < this.tokens.length) throw new Error('A property list with more after it.')
   }
 
   value(depth: number): Plist {

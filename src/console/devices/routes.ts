@@ -72,11 +72,7 @@ async function ordersOf(desk: Desk, device: string) {
   const rows =
     ids.length === 0
       ? []
-      : await desk.db
-          .selectFrom('console.orders')
-          .select(['order_id', 'action'])
-          .where('order_id', 'in', ids)
-          .execute()
+      : await desk.db.selectFrom('console.orders').select(['order_id', 'action']).where('order_id', 'in', ids).execute()
   const actions = new Map(rows.map(row => [row.order_id, row.action]))
   return deliveries.map(delivery => ({
     order: delivery.order_id,

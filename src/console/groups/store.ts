@@ -63,11 +63,14 @@ export function verifyGroupRow(row: GroupRow, trusted: Trusted): GroupVersion {
 export async function currentGroup(desk: Desk, name: string): Promise<{ row: GroupRow; group: GroupVersion }> {
   const row = await findGroup(desk.db, name)
   const group = verifyGroupRow(row, desk.trusted)
-  const [own, next] = await Promise.all([group.version, group.version + 1].map(version => findLeaf(desk, group, version)))
+  const [own, next] = await Promise.all(
+    [group.version, group.version + 1].map(version => findLeaf(desk, group, version)),
+  )
   const digest = groupDigest(row.statement, desk.trusted).toString('hex')
   if (own?.digest !== digest)
     throw unproven(`Version ${group.version} of group ${group.id} is not the one in the ledger${of(own)}.`)
-  if (next) throw unproven(`Version ${group.version + 1} of group ${group.id} is in the ledger${of(next)} and not here.`)
+  if (next)
+    throw unproven(`Version ${group.version + 1} of group ${group.id} is in the ledger${of(next)} and not here.`)
   return { row, group }
 }
 
@@ -75,7 +78,9 @@ type Leaf = { index: number; digest: string }
 
 async function findLeaf(desk: Desk, { id }: GroupVersion, version: number): Promise<Leaf | undefined> {
   const found = await desk.ledger.find({ log: 'main', unique: `group:${id}:${version}` })
-  return found ? { index: found.index, digest: String((JSON.parse(found.entry) as { digest?: unknown }).digest) } : undefined
+  return found
+    ? { index: found.index, digest: String((JSON.parse(found.entry) as { digest?: unknown }).digest) }
+    : undefined
 }
 
 const of = (leaf: Leaf | undefined) => (leaf ? ` (entry ${leaf.index}, digest ${leaf.digest})` : '')

@@ -5,8 +5,11 @@ import { encodeTemplate } from '../../trust/template.ts'
 import { dictOf, own } from '../../wire/apple/dict.ts'
 import { PROFILE_IDENTIFIER } from '../../wire/apple/enrolment.ts'
 import { commandFromSets } from '../../wire/apple/sets.ts'
-import type { PlistDict } from '../../wire/plist/plist.ts'
+import { decodePlist, encodeXmlPlist, type PlistDict } from '../../wire/plist/plist.ts'
 import { holdsSecret } from './secret.ts'
+
+/** What is read of a profile anywhere: one that grows beyond it, escaped, stays as it is. */
+const MOST_PROFILE = 4 * 1024 * 1024
 
 export type Asked = { action: string; set: string[]; body?: string | undefined }
 export type Built = { command: PlistDict; template: Buffer; holes: Hole[]; class: OrderClass; secret: boolean }
@@ -19,7 +22,7 @@ const FILLED = new Map<string, { key: string; accepted: string; hole: string | s
 
 /** The body of an order from what a person asked for. Throws BAD_REQUEST with a remedy. */
 export function buildBody({ action, set, body }: Asked): Built {
-  const command = commandOf(action, set, body === undefined ? undefined : bytesOf(body))
+  const command = withPlainProfile(commandOf(action, set, body === undefined ? undefined : bytesOf(body)))
   const { template, holes } = encodeTemplate(command)
   return {
     command,
@@ -37,6 +40,30 @@ function commandOf(action: string, set: string[], body: Buffer | undefined): Pli
   const command = commandFromSets(action, [...set, `${filled.key}=${filled.accepted}`])
   return dictOf(Object.keys(command).map(key => [key, key === filled.key ? filled.hole : own(command, key)!]))
 }
+
+/**
+ * A profile that is in binary, or has comments or CDATA, is written again as plain XML: whoever approves it reads it with a small strict
+ * reader in the browser. Plain ones stay as they are, byte for byte; signed ones too, which nobody reads here.
+ */
+function withPlainProfile(command: PlistDict): PlistDict {
+  const payload = own(command, 'Payload')
+  if (command.RequestType !== 'InstallProfile' || !(payload instanceof Uint8Array)) return command
+  try {
+    const profile = decodePlist(payload)
+    if (isPlain(Buffer.from(payload))) return command
+    return dictOf(
+      Object.keys(command).map(key => [
+        key,
+        key === 'Payload' ? encodeXmlPlist(profile, MOST_PROFILE) : own(command, key)!,
+      ]),
+    )
+  } catch {
+    return command
+  }
+}
+
+const isPlain = (profile: Buffer) =>
+  profile.toString('latin1', 0, 6) !== 'bplist' && !profile.includes('<!--') && !profile.includes('<![CDATA[')
 
 function bytesOf(base64: string): Buffer {
   const bytes = Buffer.from(base64, 'base64')

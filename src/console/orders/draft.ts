@@ -8,12 +8,16 @@ import { hpkeSeal } from '../../wire/hpke.ts'
 import type { Draft, OrderDraft, StandingDraft, StandingDrafted } from '../api.ts'
 import { type Desk, seconds } from '../desk.ts'
 import { type Built, buildBody } from './body.ts'
+import { countDrafts } from './store.ts'
 import { requireRights, resolveTargets } from './targets.ts'
 
 const DEFAULT_LIFE = 7 * 86_400
+const MOST_DRAFTS = 200 // a member and day: bodies are large, and a stolen session fills no disk
+const DAY_MS = 86_400_000
 
 /** Stores an order that does nothing until it is approved. */
 export async function draftOrder(desk: Desk, caller: string, asked: OrderDraft): Promise<Draft> {
+  await requireRoom(desk, caller)
   const built = buildBody(asked)
   const salt = randomBytes(16).toString('hex')
   const { targets, group } = await resolveTargets(desk, asked)
@@ -33,6 +37,7 @@ export async function draftOrder(desk: Desk, caller: string, asked: OrderDraft):
 
 /** The same for an order that is approved once and given to every device that comes. Only what is harmless may be. */
 export async function draftStanding(desk: Desk, caller: string, asked: StandingDraft): Promise<StandingDrafted> {
+  await requireRoom(desk, caller)
   const built = buildBody(asked)
   if (built.class !== 'read' && built.class !== 'change')
     throw new BulkheadError('REFUSED', `A standing order can read or change, and this can ${built.class}.`, {
@@ -54,6 +59,16 @@ export async function draftStanding(desk: Desk, caller: string, asked: StandingD
 }
 
 type Asked = OrderDraft | StandingDraft
+
+/** Throws LIMIT for a member with too many drafts; the owner's own command line has none. */
+async function requireRoom(desk: Desk, caller: string) {
+  if (caller === 'local') return
+  if ((await countDrafts(desk.db, caller, new Date(desk.now().getTime() - DAY_MS))) < MOST_DRAFTS) return
+  throw new BulkheadError('LIMIT', `You drafted ${MOST_DRAFTS} orders within a day that are not approved.`, {
+    remedy:
+      'Approve those that should stand, or wait until tomorrow. One order can be for many devices, or for a group.',
+  })
+}
 
 /** The salt keeps a short reason from being guessed by its digest. */
 function common(desk: Desk, asked: Asked, built: Built, salt: string) {

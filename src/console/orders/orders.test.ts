@@ -10,6 +10,7 @@ import { decodeTemplate } from '../../trust/template.ts'
 import { commandUuid } from '../../trust/token.ts'
 import { hpkeOpen } from '../../wire/hpke.ts'
 import { sessionDigest } from '../sessions/challenge.ts'
+import { draftOrder } from './draft.ts'
 import { sweep } from './sweep.ts'
 
 let desk: TestConsole
@@ -293,7 +294,11 @@ test('a standing order is harmless, is approved once, and reaches devices that a
 
 test('a row that cannot be read stops no enrolment, no list, no page and no daily order', async () => {
   const { body: daily } = await desk.post('/api/standing', { action: 'ProfileList', trigger: 'daily', reason: 'x' })
-  const { body: first } = await desk.post('/api/standing', { action: 'SecurityInfo', trigger: 'enrolment', reason: 'x' })
+  const { body: first } = await desk.post('/api/standing', {
+    action: 'SecurityInfo',
+    trigger: 'enrolment',
+    reason: 'x',
+  })
   for (const drafted of [daily, first]) {
     const approval = desk.roster.operator.approve(standingDigest(drafted.statement, desk.roster.trusted))
     await desk.post(`/api/orders/${drafted.order}/approvals`, { approval })
@@ -320,6 +325,55 @@ test('a row that cannot be read stops no enrolment, no list, no page and no dail
   await sweep(desk.desk, new Map())
   assert.ok((await pendingOf(daily.order)).some(({ device_id }) => device_id === fresh.device))
   await desk.owner.query('delete from console.orders where order_id = any ($1)', [bad])
+})
+
+test('a session cannot fill the disk: 200 drafts a day are refused the next, and the command line goes on', async () => {
+  const member = desk.roster.operator.id
+  const fill = (by: string, count: number, age: string) =>
+    desk.owner.query(
+      `insert into console.orders (order_id, statement, body, class, state, reason_salt, reason, created_by, created_at)
+       select gen_random_uuid(), 'filler', '', 'read', case when n % 2 = 0 then 'draft' else 'cancelled' end, '', '', $1, now() - $2::interval
+       from generate_series(1, $3::int) n`,
+      [by, age, count],
+    )
+  const asked = { action: 'ProfileList', devices: [phone.alias], reason: 'x' }
+  await fill(member, 300, '25 hours')
+  await draft(asked)
+  await fill(member, 200, '1 hour')
+  const refused = await desk.post('/api/orders', asked)
+  assert.deepEqual([refused.status, refused.body.code], [413, 'LIMIT'])
+  assert.ok(refused.body.remedy)
+  assert.equal(
+    (await desk.post('/api/standing', { action: 'ProfileList', trigger: 'daily', reason: 'x' })).body.code,
+    'LIMIT',
+  )
+  await draftOrder(desk.desk, 'local', { ...asked, set: [], channel: 'device' })
+  await desk.owner.query("delete from console.orders where statement = 'filler'")
+})
+
+test('a draft that nobody approved goes after a month; one with an approval never does, whatever the console says of it', async () => {
+  const [old, discarded, young, approved] = [
+    await draft({ action: 'ProfileList', devices: [phone.alias] }),
+    await draft({ action: 'ProfileList', devices: [phone.alias] }),
+    await draft({ action: 'ProfileList', devices: [phone.alias] }),
+    await draft({ action: 'ProfileList', devices: [phone.alias] }),
+  ]
+  await desk.post(`/api/orders/${discarded.order}/cancel`)
+  await approve(approved, desk.roster.operator)
+  await desk.owner.query('delete from edge.pending where order_id = $1', [approved.order])
+  await desk.vault.database
+    .connect('console')
+    .query("update console.orders set state = 'draft', approved_at = null where order_id = $1", [approved.order])
+  await desk.owner.query(
+    "update console.orders set created_at = now() - interval '31 days' where order_id = any ($1)",
+    [[old.order, discarded.order, approved.order]],
+  )
+  await sweep(desk.desk, new Map())
+  const there = async ({ order }: { order: string }) => (await desk.get(`/api/orders/${order}`)).status
+  assert.deepEqual(
+    [await there(old), await there(discarded), await there(young), await there(approved)],
+    [404, 404, 200, 200],
+  )
 })
 
 test('a daily standing order is queued once a day', async () => {

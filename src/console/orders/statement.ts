@@ -28,10 +28,7 @@ export function readStatement(row: Pick<OrderRow, 'kind' | 'statement'>, trusted
 }
 
 /** The same among others: a row that was tampered with is logged and passed over, so that it holds up no other. */
-export function readable(
-  desk: Desk,
-  row: Pick<OrderRow, 'order_id' | 'kind' | 'statement'>,
-): Read | undefined {
+export function readable(desk: Desk, row: Pick<OrderRow, 'order_id' | 'kind' | 'statement'>): Read | undefined {
   try {
     return readStatement(row, desk.trusted)
   } catch (error) {

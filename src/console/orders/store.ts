@@ -96,6 +96,24 @@ export async function dequeue(db: Database, order: string, state: 'cancelled' | 
   await sql`select console.dequeue(${order}::uuid, ${state})`.execute(db)
 }
 
+/** Drops drafts of more than a month that nobody approved. */
+export async function sweepDrafts(db: Database): Promise<number> {
+  const { rows } = await sql<{ gone: number }>`select console.sweep_drafts() as gone`.execute(db)
+  return rows[0]!.gone
+}
+
+/** How many this member drafted since then that are not approved; discarded ones count. */
+export async function countDrafts(db: Database, member: string, since: Date): Promise<number> {
+  const { count } = await db
+    .selectFrom('console.orders')
+    .select(db.fn.countAll<string>().as('count'))
+    .where('created_by', '=', member)
+    .where('approved_at', 'is', null)
+    .where('created_at', '>', since)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
 /** Orders of which something is still pending beyond its time. */
 export async function overdueOrders(db: Database): Promise<string[]> {
   const rows = await db

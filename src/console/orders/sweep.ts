@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Desk, seconds } from '../desk.ts'
 import { sweepSessions } from '../sessions/store.ts'
 import { readable } from './statement.ts'
-import { dequeue, enqueueStanding, listOrders, overdueOrders } from './store.ts'
+import { dequeue, enqueueStanding, listOrders, overdueOrders, sweepDrafts } from './store.ts'
 
 const EVERY_MS = 5000
 const DAY = 86_400
@@ -20,6 +20,8 @@ export async function sweepUntil(desk: Desk, signal: AbortSignal): Promise<void>
 export async function sweep(desk: Desk, queuedOn: Map<string, number>): Promise<void> {
   for (const order of await overdueOrders(desk.db)) await dequeue(desk.db, order, 'expired')
   await queueDaily(desk, queuedOn)
+  const gone = await sweepDrafts(desk.db)
+  if (gone > 0) desk.log.info('drafts.swept', { count: gone })
   await sweepSessions(desk.db, desk.now())
 }
 

@@ -14,6 +14,14 @@ export async function checkin(proof: Proof, context: Context): Promise<Passed | 
   return handle(found.message, identity, proof, context)
 }
 
+/** What a device says of itself when it enrols. A tenth of that is much. */
+const MOST_SEALED = 256 * 1024
+
+function atMost(most: number, bytes: Buffer | null): Buffer | null {
+  if (bytes === null || bytes.length <= most) return bytes
+  throw new BulkheadError('LIMIT', `The check-in says more than is kept: ${bytes.length} bytes, of at most ${most}.`)
+}
+
 type Handler = (message: CheckinMessage, identity: Identity, proof: Proof, context: Context) => Promise<Passed | null>
 
 const handlers: Record<string, Handler> = {
@@ -25,7 +33,7 @@ const handlers: Record<string, Handler> = {
       unit: voucher.unit,
       notAfter: voucher.notAfter,
       facts: message.facts,
-      sealed: unseal(message.sealed),
+      sealed: atMost(MOST_SEALED, unseal(message.sealed)),
     })
     return null
   },
@@ -39,7 +47,7 @@ const handlers: Record<string, Handler> = {
       push: unseal(message.push.sealed),
       ours: message.push.topic === voucher.topic,
       unlock: unseal(message.push.unlockToken),
-      sealed: unseal(message.sealed),
+      sealed: atMost(MOST_SEALED, unseal(message.sealed)),
     })
     return null
   },
@@ -57,10 +65,12 @@ const handlers: Record<string, Handler> = {
     return null
   },
 
-  async GetBootstrapToken(_message, _identity, { path, signature, body }, context) {
+  async GetBootstrapToken(_message, { voucher: { device } }, { path, signature, body }, context) {
     if (signature === null)
       throw new BulkheadError('UNPROVEN', 'GetBootstrapToken must carry Mdm-Signature: the vault verifies it itself.')
-    const token = await context.vault.bootstrapToken(path, signature, body)
+    if (!context.mayAskForBootstrapToken(device))
+      throw new BulkheadError('REFUSED', 'The bootstrap token was asked for too often in this hour.')
+    const token = await context.vault.bootstrapToken({ path, device, signature }, body)
     return token === null ? null : passBootstrapToken(token)
   },
 

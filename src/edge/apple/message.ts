@@ -21,9 +21,11 @@ export async function identify<Found extends CheckinFound | ConnectFound>(
   let identity = found.device === null ? undefined : identities.get(presented(found, proof))
   if (!identity) {
     // A certificate that was issued a moment ago is not in memory yet.
-    const fresh = await context.identities.ofPath(proof.path, true)
-    found = await decode(kind, proof, fresh, context)
-    identity = found.device === null ? undefined : fresh.get(presented(found, proof))
+    const fresh = await context.identities.lookAgain(proof.path, presented(found, proof))
+    if (fresh) {
+      found = await decode(kind, proof, fresh, context)
+      identity = found.device === null ? undefined : fresh.get(presented(found, proof))
+    }
   }
   if (!identity) throw unproven('The certificate is not one of this device.', context)
   if (found.signer && !signatureHolds(found.signer, proof.body, identity.key))
@@ -63,7 +65,8 @@ async function firstUse(identity: Identity, context: Context) {
   identity.used = true
 }
 
-function unproven(message: string, context: Context): BulkheadError {
+/** An error, and a trace of it. */
+export function unproven(message: string, context: Context): BulkheadError {
   context.trace('identity-refused')
   return new BulkheadError('UNPROVEN', message)
 }

@@ -92,7 +92,7 @@ test('a TokenUpdate has its token, and a NotOnConsole that may be a string', () 
 test('a TokenUpdate without a token or push magic is refused, and a huge token is too long', () => {
   assert.throws(() => decodeCheckin({ ...tokenUpdate, Token: 'text' }), refused('BAD_REQUEST', /Token is missing/))
   assert.throws(() => decodeCheckin({ ...tokenUpdate, PushMagic: 5 }), refused('BAD_REQUEST', /PushMagic is missing/))
-  assert.throws(() => decodeCheckin({ ...tokenUpdate, Token: new Uint8Array(8193) }), refused('LIMIT', /Token/))
+  assert.throws(() => decodeCheckin({ ...tokenUpdate, Token: new Uint8Array(101) }), refused('LIMIT', /Token/))
   assert.throws(() => decodeCheckin({ ...tokenUpdate, UDID: 'x'.repeat(257) }), refused('LIMIT', /UDID/))
 })
 

@@ -49,7 +49,7 @@ export type Checkin = Sender & {
 }
 
 const MAX_NAME = 256
-const MAX_TOKEN = 8192
+const MAX_TOKEN = 100 // Apple's are 32 bytes now; it says they vary, and has named 100 as the most
 const MAX_SECRET = 65_536
 
 /** What has a place of its own in `Checkin`, or says nothing. */

@@ -118,3 +118,11 @@ test('what only binary can hold is not written as XML', () => {
     assert.throws(() => encodeXmlPlist(one), { name: 'BulkheadError', code: 'MALFORMED' })
   }
 })
+
+test('XML is written to the last byte that is allowed, and no further', () => {
+  for (const value of [{ a: ['&', 'é', 1, true, new Uint8Array(9)], b: {} }, 'x', [], { a: [] }]) {
+    const { length } = encodeXmlPlist(value)
+    assert.equal(encodeXmlPlist(value, length).length, length)
+    assert.throws(() => encodeXmlPlist(value, length - 1), { name: 'BulkheadError', code: 'LIMIT' })
+  }
+})

@@ -1,9 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
-import { actionOf, CLASS_WORDS, titleOf, undoOf } from '../actions.ts'
+import { actionOf, CLASS_WORDS, titleOf, UNKNOWN_CLASS, undoOf } from '../actions.ts'
 import { call, type Order, type OrderDevice } from '../api.ts'
-import { type CheckedOrder, checkOrder } from '../order.ts'
+import { type CheckedOrder, checkOrder, unchanged } from '../order.ts'
 import { ClassBadge, DeliveryWord, OrderWord, When } from '../parts/badges.tsx'
 import { CommandBody } from '../parts/body.tsx'
 import { Act, Tick } from '../parts/fields.tsx'
@@ -24,7 +24,9 @@ export function OrderPage() {
   const query = useQuery({
     queryKey: ['order', order, genesisDigest],
     queryFn: async ({ signal }) =>
-      checkOrder(await call<Order>(`/api/orders/${encodeURIComponent(order)}`, { signal }), genesisDigest),
+      unchanged(
+        await checkOrder(await call<Order>(`/api/orders/${encodeURIComponent(order)}`, { signal }), genesisDigest),
+      ),
     refetchInterval: ({ state: { data } }) =>
       data && isOpen(data.order) ? REFRESH_MS * (data.order.devices.length > LARGE ? 15 : 1) : false,
   })
@@ -42,7 +44,7 @@ function Checked({ checked }: { checked: CheckedOrder }) {
       title={titleOf(order.action)}
       lead={
         <>
-          <OrderWord state={order.state} standing={order.kind === 'standing'} /> <ClassBadge of={order.class} />{' '}
+          <OrderWord state={order.state} standing={order.kind === 'standing'} /> <ClassBadge of={checked.class} />{' '}
           <span>{ORDER_STATES[order.state].about}</span>
         </>
       }
@@ -53,8 +55,9 @@ function Checked({ checked }: { checked: CheckedOrder }) {
           <Pairs rows={summary(checked)} />
           <h3>Exactly what is sent</h3>
           {checked.command ? <CommandBody command={checked.command} /> : <Sealed />}
+          {checked.command && !checked.seen && <Unreadable />}
         </Part>
-        {order.state === 'draft' ? <Approve checked={checked} /> : <Approved checked={checked} />}
+        {order.state === 'draft' ? <Approve key={order.digest} checked={checked} /> : <Approved checked={checked} />}
       </div>
       {order.kind === 'order' && order.state !== 'draft' && <Deliveries order={order} />}
       <details className="part">
@@ -76,7 +79,16 @@ const Sealed = () => (
   </Notice>
 )
 
-function summary({ order, first, trigger, channel, expiresAt }: CheckedOrder) {
+const Unreadable = () => (
+  <Notice tone="warn">
+    <p className="strong">
+      The file in this order is in a form that this page cannot read, so what it sets is not shown here.
+    </p>
+    <p>Approve it only if you know the file by its SHA-256.</p>
+  </Notice>
+)
+
+function summary({ order, class: orderClass, first, trigger, channel, expiresAt }: CheckedOrder) {
   const rest = order.devices.length - first.length
   const pair = (name: string, value: ReactNode) => ({ key: name, name, value })
   const targets =
@@ -108,8 +120,8 @@ function summary({ order, first, trigger, channel, expiresAt }: CheckedOrder) {
     pair(
       'Class',
       <>
-        <ClassBadge of={order.class} />
-        <span className="help">{CLASS_WORDS[order.class]}</span>
+        <ClassBadge of={orderClass} />
+        <span className="help">{orderClass === 'unknown' ? UNKNOWN_CLASS : CLASS_WORDS[orderClass]}</span>
       </>,
     ),
     ...(channel === 'user' ? [pair('Channel', 'The user who is signed in on the device')] : []),
@@ -122,7 +134,7 @@ function Approve({ checked }: { checked: CheckedOrder }) {
   const { order } = checked
   const installation = useInstallation()
   const queries = useQueryClient()
-  const [understood, setUnderstood] = useState(false)
+  const [understood, setUnderstood] = useState<string[]>([])
   const approve = useMutation({
     mutationFn: async () => {
       const approval = await sign(checked.digest, installation, installation.me)
@@ -131,10 +143,10 @@ function Approve({ checked }: { checked: CheckedOrder }) {
     onSettled: () => queries.invalidateQueries(),
   })
   const mine = order.approvals.includes(installation.me)
-  const destroys = order.class === 'destroy'
-  const warning = warningOf(checked)
+  const destroys = checked.class === 'destroy' || checked.class === 'unknown'
+  const warnings = warningsOf(checked)
   return (
-    <section className={`part gate ${order.class}`} aria-labelledby="approve">
+    <section className={`part gate ${destroys ? 'destroy' : checked.class}`} aria-labelledby="approve">
       <h2 id="approve">Approve</h2>
       <p>
         {titleOf(order.action)}:{' '}
@@ -142,7 +154,7 @@ function Approve({ checked }: { checked: CheckedOrder }) {
       </p>
       <p>
         <span className="strong">What cannot be undone: </span>
-        {undoOf(order.action, order.class)}
+        {undoOf(order.action, checked.class)}
       </p>
       <p className="note">
         {order.approvals.length} of {order.quorum} approvals
@@ -152,25 +164,31 @@ function Approve({ checked }: { checked: CheckedOrder }) {
         <Notice tone="good">You approved it. It waits for another member.</Notice>
       ) : (
         <>
-          {warning !== undefined && (
-            <Tick isSelected={understood} onChange={setUnderstood}>
+          {warnings.map(warning => (
+            <Tick
+              key={warning}
+              isSelected={understood.includes(warning)}
+              onChange={ticked =>
+                setUnderstood(ticked ? [...understood, warning] : understood.filter(one => one !== warning))
+              }
+            >
               {warning}
             </Tick>
-          )}
+          ))}
           <Failure error={approve.error} />
           <Act
             icon="key"
             look={destroys ? 'danger' : 'main'}
             isPending={approve.isPending}
-            isDisabled={warning !== undefined && !understood}
+            isDisabled={!warnings.every(warning => understood.includes(warning))}
             onPress={() => approve.mutate()}
           >
             Approve with your passkey
           </Act>
           <p className="note">
-            {checked.command
-              ? 'Checked here: the digest, the command and the devices are those of the statement.'
-              : 'Checked here: the digest and the devices are those of the statement. The sealed settings could not be.'}
+            {checked.seen
+              ? 'Checked here: the digest, the command, its class and the devices are those of the statement.'
+              : 'Checked here: the digest and the devices are those of the statement. The settings and the class could not be.'}
           </p>
         </>
       )}
@@ -178,12 +196,13 @@ function Approve({ checked }: { checked: CheckedOrder }) {
   )
 }
 
-/** What has to be ticked first: for what destroys, and for what this page cannot judge by itself, whatever its class is said to be. */
-function warningOf({ order, command }: CheckedOrder): string | undefined {
-  if (order.class === 'destroy') return 'I know that this cannot be undone'
-  if (!command) return 'I know that this page could not see its settings'
-  if (!actionOf(order.action)) return 'I know what this command does: this page does not'
-  return undefined
+/** What has to be ticked first, each by itself: for what destroys, and for what this page cannot judge by itself. */
+function warningsOf({ order, class: orderClass, seen }: CheckedOrder): string[] {
+  const warnings: string[] = []
+  if (orderClass === 'destroy' || orderClass === 'unknown') warnings.push('I know that this cannot be undone')
+  if (!seen) warnings.push('I know that this page could not see its settings')
+  if (!actionOf(order.action)) warnings.push('I know what this command does: this page does not')
+  return warnings
 }
 
 function Approved({ checked: { order } }: { checked: CheckedOrder }) {

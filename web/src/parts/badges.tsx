@@ -1,4 +1,4 @@
-import { CLASS_WORDS } from '../actions.ts'
+import { CLASS_WORDS, UNKNOWN_CLASS } from '../actions.ts'
 import type { DeliveryState, DeviceState, OrderClass, OrderState } from '../api.ts'
 import { at, DELIVERY_STATES, DEVICE_STATES, ORDER_STATES, when } from '../words.ts'
 import { Icon, type IconName } from './icons.tsx'
@@ -56,7 +56,14 @@ export function OrderWord({ state, standing = false }: { state: OrderState; stan
 
 const CLASS_ICONS: Record<OrderClass, IconName> = { read: 'eye', change: 'sliders', trust: 'shield', destroy: 'flame' }
 
-export function ClassBadge({ of }: { of: OrderClass }) {
+export function ClassBadge({ of }: { of: OrderClass | 'unknown' }) {
+  if (of === 'unknown')
+    return (
+      <span className="badge destroy" title={UNKNOWN_CLASS}>
+        <Icon name="alert" />
+        unknown
+      </span>
+    )
   return (
     <span className={`badge ${of}`} title={CLASS_WORDS[of]}>
       <Icon name={CLASS_ICONS[of]} />
