@@ -1,5 +1,6 @@
 -- All that the edge may do: these functions, each for many devices at once. Arrays of one call have one length;
--- each is worked through in the order of devices, so that two batches never wait for each other in a circle.
+-- each is worked through in the order of devices, so that two batches never wait for each other in a circle. Whatever joins a batch to a
+-- table also says `= any` of the batch: then no plan, however old its statistics, can read the whole table.
 
 -- Something happened to devices. Of each kind a device keeps the newest 50: whoever repeats one for ever fills nothing, and pushes out
 -- no other. What somebody else is dropping at this moment is passed over, since waiting for it could be waiting in a circle.
@@ -72,11 +73,11 @@ begin
   with said as (
     select * from unnest(devices, channels, not_afters, pushes, ours, unlocks) as u (device, channel, not_after, push, ours, unlock) where channel = '' order by device
   ), before as (
-    select d.device_id from edge.device d join said on d.device_id = said.device where d.state <> 'enrolled'
+    select d.device_id from edge.device d join said on d.device_id = said.device where d.device_id = any (devices) and d.state <> 'enrolled'
   ), changed as (
     update edge.device d set state = 'enrolled', push = said.push, push_topic_ours = said.ours, not_after = said.not_after,
       unlock_token = coalesce(said.unlock, d.unlock_token), last_seen = now()
-    from said where d.device_id = said.device returning d.device_id
+    from said where d.device_id = any (devices) and d.device_id = said.device returning d.device_id
   ), queued as (
     insert into edge.pending (device_id, order_id, command_uuid, expires_at)
       select b.device_id, o.order_id, edge.command_uuid(o.order_id, b.device_id, '', 0), 'infinity'
@@ -85,7 +86,7 @@ begin
     on conflict do nothing returning device_id
   )
   insert into edge.wake (device_id) select distinct device_id from queued order by device_id on conflict (device_id, channel) do update set due = now(), attempts = 0, gone = false;
-  update edge.wake w set gone = false from unnest(devices, channels) as u (device, channel) where w.device_id = u.device and w.channel = u.channel and w.gone;
+  update edge.wake w set gone = false from unnest(devices, channels) as u (device, channel) where w.device_id = any (devices) and w.device_id = u.device and w.channel = u.channel and w.gone;
   with said as (
     select distinct on (u.device, u.channel) u.device, u.channel, u.push, u.sealed
     from unnest(devices, channels, pushes, sealed_in) with ordinality as u (device, channel, push, sealed, n)
@@ -135,7 +136,7 @@ begin
       select * from unnest(devices, channels, statuses, commands, codes, domains, facts_in, sealed_in) with ordinality
         as u (device, channel, status, command, code, domain, facts, sealed, n) where status between 1 and 3 order by device
     ), done as (
-      delete from edge.pending p using said where p.device_id = said.device and p.channel = said.channel and p.command_uuid = said.command
+      delete from edge.pending p using said where p.command_uuid = any (commands) and p.device_id = said.device and p.channel = said.channel and p.command_uuid = said.command
       returning p.device_id, p.channel, p.order_id, p.serial, p.seq, said.status, said.code, said.domain, said.facts, said.sealed, said.n
     ), kept as (
       insert into edge.result as r (order_id, device_id, channel, serial, state, code, domain, sealed)
@@ -148,14 +149,14 @@ begin
         sealed_answers = case when d.facts is null then v.sealed_answers else coalesce(d.sealed, v.sealed_answers) end,
         lost_mode = case o.action when 'EnableLostMode' then true when 'DisableLostMode' then false else v.lost_mode end
       from done d left join console.orders o on o.order_id = d.order_id and o.action in ('EnableLostMode', 'DisableLostMode')
-      where v.device_id = d.device_id and d.status = 1 and (d.facts is not null or o.action is not null)
+      where v.device_id = any (devices) and v.device_id = d.device_id and d.status = 1 and (d.facts is not null or o.action is not null)
     )
     select array_agg(d.order_id order by s.n), array_agg(d.seq order by s.n) into answered, passed
       from unnest(devices) with ordinality as s (device, n) left join done d on d.n = s.n;
     with put_off as (
       update edge.pending p set state = 'not-now', attempts = p.attempts + 1, changed_at = now()
         from unnest(devices, channels, statuses, commands) with ordinality as u (device, channel, status, command, n)
-        where u.status = 4 and p.device_id = u.device and p.channel = u.channel and p.command_uuid = u.command
+        where u.status = 4 and p.command_uuid = any (commands) and p.device_id = u.device and p.channel = u.channel and p.command_uuid = u.command
       returning u.n, p.seq
     )
     select array_agg(coalesce(o.seq, passed[s.n]) order by s.n) into passed
@@ -175,9 +176,8 @@ end $$;
 -- at this moment is passed over: its mark is worth nothing any more, and waiting for it could be waiting in a circle. A NotNow that came first stays.
 create function edge.mark_sent(commands uuid[]) returns void
 language sql security definer set search_path = '' as $$
-  update edge.pending p set state = 'sent', changed_at = now()
-    from (select q.command_uuid from edge.pending q where q.command_uuid = any (commands) and q.state = 'pending' for update skip locked) free
-    where p.command_uuid = free.command_uuid
+  update edge.pending set state = 'sent', changed_at = now() where command_uuid = any (array(
+    select q.command_uuid from edge.pending q where q.command_uuid = any (commands) and q.state = 'pending' for update skip locked))
 $$;
 
 -- A delivery that the turnstile refused, or an answer that nobody can decode: it leaves the queue with its reason, so nothing behind it waits for ever.
@@ -198,9 +198,8 @@ end $$;
 
 create function edge.touch(devices uuid[], at timestamptz) returns void
 language sql security definer set search_path = '' as $$
-  update edge.device d set last_seen = at
-    from (select v.device_id from edge.device v where v.device_id = any (devices) and v.last_seen < at order by v.device_id for update) seen
-    where d.device_id = seen.device_id
+  update edge.device set last_seen = at where device_id = any (array(
+    select v.device_id from edge.device v where v.device_id = any (devices) and v.last_seen < at order by v.device_id for update))
 $$;
 
 create function edge.enqueue_renewal(device uuid, order_in uuid, serial_in int) returns void

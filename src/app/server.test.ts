@@ -140,6 +140,20 @@ test('with the console away the app says so and stays', async () => {
   await lonely.close()
 })
 
+test('localhost is ours on both loopback addresses, and where one is taken the app does not start', async t => {
+  const other = createServer().listen(0, '::1')
+  const bound = await new Promise(done => other.once('listening', () => done(true)).once('error', () => done(false)))
+  if (!bound) return t.skip('this machine has no IPv6')
+  const { port } = other.address() as AddressInfo
+  const config = { listen: { http: { host: '127.0.0.1', port } }, urls: urls(''), webDir: folder }
+  await assert.rejects(startApp({ config, log: silentLog }), { code: 'PORT_BUSY' })
+  await new Promise(resolve => other.close(resolve))
+  const both = await startApp({ config, log: silentLog })
+  for (const host of ['127.0.0.1', '[::1]'])
+    assert.match(await (await fetch(`http://${host}:${port}/`)).text(), /doctype/, host)
+  await both.close()
+})
+
 test('an app that is not built does not start', async () => {
   const config = { listen: { http }, urls: urls(''), webDir: join(folder, 'none') }
   await assert.rejects(startApp({ config, log: silentLog }), { code: 'MISSING_PART' })

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createPrivateKey, randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -9,16 +19,19 @@ import { type TestDatabase, testDatabase } from '../../test/support/database.ts'
 import { enrolDevice } from '../../test/support/enrol.ts'
 import { decoders } from '../../test/support/vault.ts'
 import { silentLog } from '../base/log.ts'
+import type { Order } from '../console/api.ts'
 import { openDatabase } from '../console/database.ts'
 import { openDesk } from '../console/desk.ts'
 import { type Console, startConsole } from '../console/server.ts'
 import { ledgerClient } from '../ledger/client.ts'
 import { type RunningLedger, startLedger } from '../ledger/server.ts'
+import { orderDigest } from '../trust/order.ts'
 import { openGenesis, type Trusted } from '../trust/roster.ts'
 import { vaultForConsole } from '../vault/client.ts'
 import { loadVaultKeys } from '../vault/keys.ts'
 import { startVault } from '../vault/server.ts'
-import { dataPath, genesisPath, keysPath, readHomeConfig, socketPath } from './home.ts'
+import { consoleClient } from './client.ts'
+import { dataPath, genesisPath, keysPath, prepareHome, readHomeConfig, socketPath, writeHomeConfig } from './home.ts'
 import { initHome } from './init.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'bh-'))
@@ -29,11 +42,13 @@ let database: TestDatabase
 let trusted: Trusted
 let ledger: RunningLedger
 let phone: { device: string; alias: string }
+let second: typeof phone
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers field by field
 type Ran = { status: number; out: string; err: string; json: any }
 
-function bulkhead(...words: string[]): Promise<Ran> {
+const bulkhead = (...words: string[]) => bulkheadAt(home, ...words)
+function bulkheadAt(home: string, ...words: string[]): Promise<Ran> {
   const flags = ['--disallow-code-generation-from-strings', '--disable-proto=delete', 'src/cli/main.ts']
   return new Promise(resolve =>
     execFile(process.execPath, [...flags, ...words, '--home', home], (error, out, err) =>
@@ -127,6 +142,7 @@ async function start() {
     unit: trusted.roster.units[0]!.id,
   }
   phone = await enrolDevice(enrol, {})
+  second = await enrolDevice(enrol, {})
 }
 
 test('nothing runs: the command says so and how to start it', async () => {
@@ -149,7 +165,8 @@ test('an order from the command line: drafted, refused to a stranger, approved, 
   await start()
   const devices = await bulkhead('device', 'list', '--json')
   assert.deepEqual(Object.keys(devices.json[0]).sort(), ['alias', 'device', 'lastSeen', 'platform', 'state', 'tier'])
-  assert.equal(devices.json[0].alias, phone.alias)
+  const aliases = (devices.json as { alias: string }[]).map(({ alias }) => alias)
+  assert.deepEqual(aliases.sort(), [phone.alias, second.alias].sort())
 
   const drafted = await bulkhead(
     'order',
@@ -163,15 +180,26 @@ test('an order from the command line: drafted, refused to a stranger, approved, 
     '--json',
   )
   assert.equal(drafted.status, 0, drafted.err)
-  assert.deepEqual(drafted.json, { order: drafted.json.order, class: 'read', quorum: 1, devices: 1 })
-  const { order } = drafted.json
+  const { order, digest } = drafted.json
+  assert.deepEqual(drafted.json, { order, class: 'read', quorum: 1, devices: 1, digest })
+  const { statement } = await consoleClient(home).get<Order>(`/api/orders/${order}`)
+  assert.equal(digest, orderDigest(statement, trusted).toString('hex'))
 
   const stranger = await bulkhead('order', 'approve', order, '--passkey', join(folder, 'second.json'))
   assert.equal(stranger.json.code, 'REFUSED')
-  const approved = await bulkhead('order', 'approve', order, '--passkey', passkey, '--json')
+  const another = await bulkhead('order', 'approve', order, '--digest', digest.replace(/^./, 'g'), '--passkey', passkey)
+  assert.deepEqual([another.json.code, another.json.message.includes(digest)], ['UNPROVEN', true])
+  const asStanding = await bulkhead('standing', 'approve', order, '--passkey', passkey)
+  assert.match(asStanding.json.message, /This is an order/)
+  const approved = await bulkhead('order', 'approve', order, '--digest', digest, '--passkey', passkey, '--json')
   assert.equal(approved.json.state, 'approved', approved.err)
   assert.match(approved.err, new RegExp(`DeviceInformation to 1 device \\(${phone.alias}\\)`))
+  assert.match(approved.err, /on the device channel, from \d{4}-.*Z until \d{4}-.*Z\./)
   assert.match(approved.err, /Class read\. It changes nothing\./)
+  assert.match(
+    approved.err,
+    /Body:\n {2}RequestType: "DeviceInformation"\n {2}Queries:\n {4}0: "\{\{allowed-queries\}\}"/,
+  )
 
   const shown = (await bulkhead('order', 'show', order, '--json')).json
   assert.equal(shown.order, order)
@@ -291,6 +319,106 @@ test('standing orders, push and the ledger answer too', async () => {
   const fsck = await bulkhead('ledger', 'fsck')
   assert.equal(fsck.status, 0, fsck.out)
   assert.match(fsck.out, /^main: \d+ entries under the checkpoint, 0 findings$/m)
+})
+
+/** A console that was captured: it passes on what the command line asks, changed. Its home holds what is public. */
+async function startLiar(change: (method: string, path: string, body: string) => [string, string]) {
+  const at = prepareHome(join(folder, 'l'))
+  copyFileSync(genesisPath(home), genesisPath(at))
+  writeHomeConfig(at, readHomeConfig(home))
+  let rename: [string, string] | undefined
+  const server = createServer(async (asked, answer) => {
+    let text = ''
+    for await (const chunk of asked) text += chunk
+    const [path, body] = change(asked.method!, asked.url!, text)
+    const headers = body === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+    const options = { socketPath: socketPath(home, 'console', 'cli'), method: asked.method!, path, headers }
+    const passed = request(options, async response => {
+      let shown = ''
+      for await (const chunk of response) shown += chunk
+      if (rename) shown = shown.replace(`"order":"${rename[0]}"`, `"order":"${rename[1]}"`)
+      answer.writeHead(response.statusCode!, { 'content-type': 'application/json' }).end(shown)
+    })
+    passed.end(body)
+  })
+  await new Promise<void>(done => server.listen(socketPath(at, 'console', 'cli'), done))
+  closers.push(() => server.close())
+  return {
+    home: at,
+    rename: (from: string, to: string) => {
+      rename = [from, to]
+    },
+    close: () => new Promise(done => server.close(done)),
+  }
+}
+
+test('a captured console that shows another order than the one named gets no signature', async () => {
+  const draft = async (action: string) =>
+    (await bulkhead('order', 'create', '--action', action, '--all', '--reason', 'why', '--json')).json.order
+  const [meant, other] = [await draft('ProfileList'), await draft('CertificateList')]
+  const liar = await startLiar((_, path, body) => [path.replace(meant, other), body])
+  const approve = () => bulkheadAt(liar.home, 'order', 'approve', meant, '--passkey', passkey)
+  assert.match((await approve()).json.message, /its id differs. Nothing was signed/)
+  liar.rename(other, meant) // under the right id, but the statement has its own
+  assert.match((await approve()).json.message, /its statement differs. Nothing was signed/)
+  for (const order of [meant, other])
+    assert.equal((await bulkhead('order', 'show', order, '--json')).json.approvals.length, 0)
+  await liar.close()
+})
+
+test('a captured console that drafts another order than was typed is found out, also where the body is sealed', async () => {
+  let lie = (asked: Record<string, unknown>) => asked
+  const liar = await startLiar((method, path, body) =>
+    method === 'POST' ? [path, JSON.stringify(lie(JSON.parse(body)))] : [path, body],
+  )
+  const pin = join(folder, 'pin')
+  writeFileSync(pin, '123456\n')
+  const create = async (...words: string[]) =>
+    (await bulkheadAt(liar.home, 'order', 'create', ...words, '--reason', 'why', '--json')).json
+  const list = ['--action', 'ProfileList', '--device', phone.alias]
+  const lock = ['--action', 'DeviceLock', '--set', `PIN=@${pin}`, '--device', phone.device]
+
+  const honest = await create(...lock, '--expires', '12h')
+  assert.deepEqual([honest.class, honest.devices], ['destroy', 1], JSON.stringify(honest))
+  const differs: [string, string[], typeof lie][] = [
+    ['action', list, asked => ({ ...asked, action: 'CertificateList' })],
+    ['channel', list, asked => ({ ...asked, channel: 'user' })],
+    ['body', lock, asked => ({ ...asked, set: ['PIN=654321'] })],
+    ['expiry', [...list, '--expires', '1h'], asked => ({ ...asked, expiresInSeconds: 86_400 })],
+    ['group', ['--action', 'ProfileList', '--all'], ({ all: _, ...asked }) => ({ ...asked, group: 'filled' })],
+    ['devices', list, asked => ({ ...asked, devices: [second.device] })],
+    ['devices', list, asked => ({ ...asked, devices: [phone.device, second.device] })],
+  ]
+  await bulkhead('group', 'create', 'filled', '--passkey', passkey)
+  await bulkhead('group', 'add', 'filled', phone.alias, '--passkey', passkey)
+  for (const [what, words, change] of differs) {
+    lie = change
+    const { code, message } = await create(...words)
+    assert.deepEqual([what, code], [what, 'UNPROVEN'], message)
+    assert.match(message, new RegExp(`its ${what} differs`))
+  }
+  lie = asked => ({ ...asked, trigger: 'daily' })
+  const standing = ['standing', 'create', '--action', 'ProfileList', '--reason', 'why']
+  assert.match((await bulkheadAt(liar.home, ...standing)).json.message, /its trigger differs/)
+  await liar.close()
+})
+
+test('a captured console cannot choose the group that a device will join', async () => {
+  await bulkhead('group', 'create', 'others', '--passkey', passkey)
+  const liar = await startLiar((_, path, body) => [path.replace('/groups/kiosks', '/groups/others'), body])
+  const invite = await bulkheadAt(liar.home, 'invite', 'create', '--group', 'kiosks', '--passkey', passkey)
+  assert.equal(invite.json.code, 'UNPROVEN')
+  assert.match(invite.json.message, /the group kiosks. Nothing was signed/)
+  await liar.close()
+})
+
+test('a value that begins with @ is written @@, and a file that is not there is named', async () => {
+  const lost = ['order', 'create', '--action', 'EnableLostMode', '--device', phone.alias, '--reason', 'why', '--json']
+  const { json, err } = await bulkhead(...lost, '--set', 'Message=@@home', '--set', 'PhoneNumber=1')
+  const { body } = await consoleClient(home).get<Order>(`/api/orders/${json.order}`)
+  assert.match(Buffer.from(body!, 'base64').toString(), /<string>@home<\/string>/, err)
+  const none = await bulkhead(...lost, '--set', 'Message=@/nowhere')
+  assert.deepEqual([none.json.code, none.json.message.includes('/nowhere')], ['NOT_FOUND', true])
 })
 
 test('another genesis than the pinned one is refused before anything is signed', async () => {

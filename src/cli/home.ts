@@ -84,9 +84,10 @@ const SOCKET_LIMIT = 100
 export function prepareHome(where: string): string {
   const home = resolve(where)
   checkPath(home)
-  checkOwner(home)
   if (isRoot()) checkParents(home)
   makeParents(home)
+  make(home)
+  checkOwner(home)
   const [passable, readable] = isRoot() ? [0o711, 0o750] : [0o700, 0o700]
   folder(home, passable)
   inner(join(home, 'run'), passable)
@@ -106,6 +107,7 @@ export function prepareHome(where: string): string {
 
 /** Nobody else's folder is taken over, nor a link of theirs followed: they could lead us anywhere. Throws HOME_UNUSABLE. */
 export function checkOwner(home: string) {
+  if (!existsSync(home)) return
   for (const stat of [lstatSync, statSync]) {
     const found = stat(home, { throwIfNoEntry: false })
     if (found && found.uid !== process.getuid?.())
@@ -162,6 +164,17 @@ function checkParents(home: string) {
     )
 }
 
+function make(path: string) {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new BulkheadError('HOME_UNUSABLE', `${path} cannot be made.`, {
+      remedy: 'Choose a home that you may write to with --home DIR.',
+      cause,
+    })
+  }
+}
+
 /** A folder of the home. A link in its place would lead us out of it. */
 function inner(path: string, mode: number, owner?: [number, number]) {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
@@ -171,14 +184,7 @@ function inner(path: string, mode: number, owner?: [number, number]) {
 
 /** Makes a folder with this mode and, as root, this owner and group. The compartments' keys are root's: they read, and cannot replace, them. */
 function folder(path: string, mode: number, [uid, gid]: [number, number] = [0, 0]) {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-  } catch (cause) {
-    throw new BulkheadError('HOME_UNUSABLE', `${path} cannot be made.`, {
-      remedy: 'Choose a home that you may write to with --home DIR.',
-      cause,
-    })
-  }
+  make(path)
   const found = statSync(path)
   if ((found.mode & 0o1000) !== 0)
     throw unusable(`${path} is open to everybody.`, `Use a folder in it: --home ${join(path, 'bulkhead')}`)

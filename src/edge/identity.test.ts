@@ -281,9 +281,12 @@ test('a Mac that asks for its bootstrap token too often does not reach the vault
   const path = randomUUID()
   const { context } = world([row(parties.mac, path)])
   const asked: unknown[] = []
-  const vault = { bootstrapToken: async (ask: unknown) => void asked.push(ask) ?? null }
+  const bootstrapToken = async (ask: unknown) => {
+    asked.push(ask)
+    return null
+  }
   const may = createAllowance(2, 3600, context.clock)
-  const by = { ...context, vault, mayAskForBootstrapToken: may } as unknown as Context
+  const by = { ...context, vault: { bootstrapToken }, mayAskForBootstrapToken: may } as unknown as Context
   const body = Buffer.from(encodeXmlPlist(dictOf([['MessageType', 'GetBootstrapToken']])))
   const ask = () => checkin({ path, certificate: null, ...signed(parties.mac, body) }, by)
   for (let times = 0; times < 2; times++) assert.equal(await ask(), null)

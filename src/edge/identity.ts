@@ -66,7 +66,9 @@ export function createIdentities(
       return load.now
     }
     const under = loads.get(path)
-    return under ? (under.next ??= under.now.then(start, start)) : start()
+    if (!under) return start()
+    under.next ??= under.now.then(start, start)
+    return under.next
   }
 
   return {

@@ -72,24 +72,7 @@ test('a user of a device that never said Authenticate is not kept, and fails nob
   assert.equal(await count('edge.user_channel', device), 1)
 })
 
-test('what comes twice in one batch is one row, of the last that came', async () => {
-  const [device, user] = [randomUUID(), channel()]
-  const names = ['authenticate', 'token_update']
-  const calls = async () => (await owner.query(`select count(*)::int as n from edge.history`)).rows[0].n
-  await times(20, n => authenticate(device, { OSVersion: String(n) }))
-  const before = await calls()
-  await times(20, n => update(device, { channel: user, push: Buffer.from(String(n)) }))
-  assert.equal((await calls()) - before, 20, names.join())
-  const { rows } = await owner.query(
-    'select facts, u.push from edge.device d join edge.user_channel u using (device_id) where device_id = $1',
-    [device],
-  )
-  assert.equal(rows.length, 1)
-  assert.equal(rows[0].facts.OSVersion, '19')
-  assert.equal(rows[0].push.toString(), '19')
-})
-
-test('a batch that holds a row twice runs as one', async () => {
+test('a batch that holds a row twice runs as one, and what came last counts', async () => {
   const device = randomUUID()
   const edge = database.connect('edge')
   const twice = <T>(value: T) => [value, value]

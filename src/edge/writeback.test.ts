@@ -93,7 +93,7 @@ test('a device that got 503 is woken once the database is back, however long tha
   assert.deepEqual(logged, ['writeback.failed', 'writeback.failed'])
 })
 
-test('what comes while one write is under way goes with the next', async t => {
+test('what comes while one write is under way goes with the next, and whoever asks waits for both', async t => {
   const { calls, state, writeback } = world()
   t.after(writeback.close)
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -101,11 +101,12 @@ test('what comes while one write is under way goes with the next', async t => {
   writeback.seen('a')
   const first = writeback.flush()
   writeback.seen('b')
-  await writeback.flush()
+  const second = writeback.flush()
+  await Promise.resolve()
   assert.equal(calls.length, 0)
   resolve()
+  await second
   await first
-  await writeback.flush()
   assert.deepEqual(
     calls.map(([, devices]) => devices),
     [['a'], ['b']],

@@ -7,6 +7,7 @@ export type Writeback = {
   sent(command: string): void
   /** A device on these URLs got 503: it is woken once things work again, since it may not come back by itself. */
   missed(path: string): void
+  /** All that was noted before is written, or lost, when this resolves. */
   flush(): Promise<void>
   close(): void
 }
@@ -24,7 +25,7 @@ export function createWriteback(
   const missed = new Set<string>()
   const woken = new Map<string, number>()
   let sent: string[] = []
-  let flushing = false
+  let writing: Promise<void> | undefined
   let closed = false
 
   /** What was missed again too soon waits; the last flush waits for nothing. */
@@ -33,9 +34,7 @@ export function createWriteback(
     return [...missed].filter(path => closed || !woken.has(path))
   }
 
-  async function flush() {
-    if (flushing) return
-    flushing = true
+  async function write() {
     const devices = take(seen)
     const paths = due(clock())
     for (const path of paths) missed.delete(path)
@@ -50,15 +49,21 @@ export function createWriteback(
       log.error('writeback.failed', { devices: devices.length, commands: commands.length }, error)
       for (const path of paths) missed.add(path)
     } finally {
-      flushing = false
+      writing = undefined
     }
   }
-  const timer = setInterval(() => void flush(), 1_000)
+  async function flush() {
+    while (writing) await writing
+    writing = write()
+    await writing
+  }
+  const now = () => void (writing || flush())
+  const timer = setInterval(now, 1_000)
   return {
     seen: device => void seen.add(device),
     sent: command => {
       sent.push(command)
-      if (sent.length >= MOST) void flush()
+      if (sent.length >= MOST) now()
     },
     missed: path => void (missed.size < MOST_MISSED && missed.add(path)),
     flush,

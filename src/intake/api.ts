@@ -59,6 +59,8 @@ export type ConnectMessage = {
   domain: string | null
   facts: Record<string, unknown> | null
   sealed: string | null
+  /** Why the rest is not sealed, although there is a rest. */
+  unread?: string
 }
 
 export type ScepFound = {

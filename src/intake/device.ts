@@ -135,6 +135,16 @@ function connect(plist: Parameters<typeof decodeConnect>[0], to: Candidate): Con
     code: message.error?.code ?? null,
     domain: message.error?.domain ?? null,
     facts: message.status === 'Acknowledged' && Object.keys(message.clear).length > 0 ? message.clear : null,
-    sealed: message.status === 'Idle' ? null : sealDict('result.sealed', to, message.personal, MAX_RESULT),
+    ...(message.status === 'Idle' ? { sealed: null } : restOf(message.personal, to)),
+  }
+}
+
+/** An answer that is too long still says which channel it came from: its command leaves that queue. */
+function restOf(personal: PlistDict | undefined, to: Candidate): Pick<ConnectMessage, 'sealed' | 'unread'> {
+  try {
+    return { sealed: sealDict('result.sealed', to, personal, MAX_RESULT) }
+  } catch (error) {
+    if (error instanceof BulkheadError) return { sealed: null, unread: error.message }
+    throw error
   }
 }

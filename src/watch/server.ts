@@ -10,20 +10,35 @@ const shape = object(
   { code: text(/^[a-z0-9-]{1,64}$/, 'a trace code') },
   { device: uuid, order: uuid, count: whole(1, 1_000_000) },
 )
-const MOST_WAITING = 10_000
+type Row = { source: string; code: string; device: string | null; order: string | null; count: number }
+const FLUSH_MS = 1_000 // what happens ten thousand times in it is one row
+const MOST_ROWS = 1_000
+const MOST_CODES = 200 // beyond MOST_ROWS a trace is counted without its device and order
+const MOST_COUNT = 1_000_000_000
 
 export async function startWatch(options: { sockets: Record<string, string>; database: DatabaseConfig; log: Log }) {
   const { log } = options
   const { host, port, user, password, database, ssl } = options.database
   const pool = new pg.Pool({ host, port, user, password, database, ssl, max: 2, connectionTimeoutMillis: 3_000 })
   pool.on('error', error => log.error('database.lost', {}, error))
-  let waiting: unknown[][] = []
+  let waiting = new Map<string, Row>()
+
+  function add({ count, ...of }: Row) {
+    let key = JSON.stringify(of)
+    if (!waiting.has(key) && waiting.size >= MOST_ROWS) {
+      Object.assign(of, { device: null, order: null })
+      key = JSON.stringify(of)
+    }
+    const row = waiting.get(key)
+    if (row) row.count = Math.min(MOST_COUNT, row.count + count)
+    else if (waiting.size < MOST_ROWS + MOST_CODES) waiting.set(key, { ...of, count })
+  }
 
   async function flush() {
-    const batch = waiting
-    waiting = []
-    if (batch.length === 0) return
-    const columns = [0, 1, 2, 3, 4].map(at => batch.map(row => row[at]))
+    const rows = [...waiting.values()]
+    waiting = new Map()
+    if (rows.length === 0) return
+    const columns = (['source', 'code', 'device', 'order', 'count'] as const).map(name => rows.map(row => row[name]))
     try {
       await pool.query({
         name: 'traces',
@@ -31,8 +46,8 @@ export async function startWatch(options: { sockets: Record<string, string>; dat
         values: columns,
       })
     } catch (error) {
-      log.error('traces.unwritten', { count: batch.length }, error)
-      waiting = [...batch, ...waiting].slice(0, MOST_WAITING)
+      log.error('traces.unwritten', { count: rows.length }, error)
+      for (const row of rows) add(row)
     }
   }
 
@@ -41,12 +56,12 @@ export async function startWatch(options: { sockets: Record<string, string>; dat
     const source = alias(caller, 'caller')
     const trace = async (params: unknown) => {
       const { code, device, order, count } = shape(params, 'trace')
-      if (waiting.length < MOST_WAITING) waiting.push([source, code, device ?? null, order ?? null, count ?? 1])
+      add({ source, code, device: device ?? null, order: order ?? null, count: count ?? 1 })
       return null
     }
     servers.push(await serveRpc({ path, caller, methods: { trace }, log }))
   }
-  const timer = setInterval(() => void flush(), 200)
+  const timer = setInterval(() => void flush(), FLUSH_MS)
   return {
     async close() {
       clearInterval(timer)

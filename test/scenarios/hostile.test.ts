@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createDevice, type Device } from '../../simulator/device.ts'
 import { createFleet, inParallel } from '../../simulator/fleet.ts'
 import type { Answer } from '../../simulator/http.ts'
@@ -14,11 +15,11 @@ import { canonical } from '../../src/trust/canonical.ts'
 import { invitationDigest } from '../../src/trust/invitation.ts'
 import { commandUuid } from '../../src/trust/token.ts'
 import { decodeCertificate, encodeName } from '../../src/wire/pkcs/certificate.ts'
-import { encodeXmlPlist } from '../../src/wire/plist/plist.ts'
+import { encodeBinaryPlist, encodeXmlPlist } from '../../src/wire/plist/plist.ts'
 import { idOf, startInstallation, until } from '../support/installation.ts'
 import { certificationRequest, scepRequest, testKey } from '../support/scep.ts'
 import { requests } from './hostile/http.ts'
-import { plists } from './hostile/plists.ts'
+import { plists, unfolding } from './hostile/plists.ts'
 import { open, post, scep } from './hostile/scep.ts'
 import { signatures } from './hostile/signatures.ts'
 import { CANARY, pathOf, type World } from './hostile/world.ts'
@@ -29,6 +30,8 @@ import { CANARY, pathOf, type World } from './hostile/world.ts'
 let world: World
 /** What a connection is told that began before everything else and never ends. */
 let unfinished: Promise<string>
+/** How many milliseconds a TLS connection is kept that was opened then and says nothing. */
+let silence: Promise<number>
 let started: { memory: number; pids: string }
 const opened: Socket[] = []
 before(async () => {
@@ -52,6 +55,7 @@ before(async () => {
     innocent: await enrolled('innocent'),
   }
   unfinished = beginning('PUT /')
+  silence = silent(home.tlsUrl)
   started = { memory: memory(), pids: pids() }
 })
 after(async () => {
@@ -164,6 +168,25 @@ test('an error of a number beyond 32 bits is the answer to its command, and the 
   assert.equal((await home.show(order)).devices[0]!.state, 'error')
 })
 
+test('an answer that cannot be read does not bring its command again, however quick it comes', async () => {
+  const { home, attacker } = world
+  const escaped = (CommandUUID: string) => ({
+    UDID: 'U',
+    Status: 'Acknowledged',
+    CommandUUID,
+    X: '&'.repeat(2_000_000),
+  })
+  for (const answer of [(uuid: string) => unfolding(180, uuid), escaped]) {
+    const order = await home.order('--action', 'DeviceInformation', '--device', idOf(attacker))
+    const body = encodeBinaryPlist(answer(commandUuid(order, idOf(attacker))))
+    const command = await attacker.send('connect', encodeXmlPlist({ UDID: 'U', Status: 'Idle' }))
+    assert.notEqual(command.body.length, 0)
+    isClear(await attacker.send('connect', body), [400])
+    assert.equal((await home.show(order)).devices[0]!.state, 'error')
+    assert.equal(await attacker.connect(), 0)
+  }
+})
+
 test('whatever stands in the request, a certificate names the device and nothing else', async () => {
   const subjects = {
     NUL: encodeName({ CN: `a\0${CANARY}` }),
@@ -272,6 +295,39 @@ test('a thousand connections of one client that say nothing, or begin and never 
   await linger(300, `PUT ${path} HTTP/1.1\r\nHost: x\r\nX-`)
   await linger(300, `PUT ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n<plist>`)
   for (let times = 0; times < 20; times++) await isUnharmed()
+})
+
+test('large messages that one device never ends keep no large message of another out', async () => {
+  const path = pathOf(world.attacker.state.enrolment!.serverUrl)
+  const { hostname, port } = new URL(world.home.urls.edge)
+  const head = `PUT ${path} HTTP/1.1\r\nHost: x\r\nMdm-Signature: c2ln\r\nContent-Length: 4194304\r\n\r\n`
+  const sockets = Array.from({ length: 17 }, () => connect(Number(port), hostname))
+  const heard = sockets.map(socket => {
+    socket.on('error', () => {})
+    socket.write(head)
+    const sent = new Promise(resolve => socket.write(Buffer.alloc(4_194_303), resolve))
+    return Promise.race([new Promise(resolve => socket.once('data', resolve)), sent])
+  })
+  await Promise.all(heard)
+  const list = Array.from({ length: 5_000 }, (_, n) => ({ Identifier: `org.example.app${n}` }))
+  const answer = { UDID: 'U', Status: 'Acknowledged', CommandUUID: randomUUID(), InstalledApplicationList: list }
+  const { status } = await world.innocent.send('connect', encodeXmlPlist(answer))
+  for (const socket of sockets) socket.destroy()
+  assert.equal(status, 200)
+})
+
+/** Resolves with how long it took to be hung up on. */
+function silent(url: string): Promise<number> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  opened.push(socket)
+  const since = Date.now()
+  return new Promise(resolve => socket.on('error', () => {}).on('close', () => resolve(Date.now() - since)))
+}
+
+test('whoever begins no handshake is sent away', async () => {
+  const kept = await Promise.race([silence, sleep(90_000, Number.POSITIVE_INFINITY, { ref: false })])
+  assert.ok(kept < 60_000)
 })
 
 test('whoever does not finish the head of a request is sent away', async () => {

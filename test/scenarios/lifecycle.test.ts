@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createDevice, type Device } from '../../simulator/device.ts'
-import { readHomeConfig } from '../../src/cli/home.ts'
+import { genesisPath, readHomeConfig, writeHomeConfig } from '../../src/cli/home.ts'
 import type { DeviceLine } from '../../src/console/api.ts'
 import { programRoot } from '../../src/supervisor/program.ts'
 import { commandLine, processes } from '../../src/supervisor/strays.ts'
@@ -200,6 +200,36 @@ test('a home that cannot serve is refused with the remedy, and nothing is made',
     const parent = await failure(...line, join(closed, 'home'))
     assert.deepEqual([parent.code, existsSync(join(closed, 'home'))], ['HOME_UNUSABLE', false])
     assert.match(parent.remedy, /chmod o\+x/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('init refuses a name before anything is made, and begins again where it was cut off', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bh-'))
+  chmodSync(folder, 0o755)
+  const home = join(folder, 'home')
+  const passkey = join(folder, 'a.passkey')
+  const line = ['init', '--home', home, '--software-passkey', passkey, '--owner']
+  try {
+    for (const words of [
+      ['ada', '--name', 'Demo office'],
+      ['Ada B', '--name', 'demo'],
+    ]) {
+      const { code, remedy } = await failure(...line, ...words)
+      assert.equal(code, 'USAGE')
+      assert.match(remedy, /a-z, 0-9/)
+      assert.deepEqual([existsSync(home), existsSync(passkey)], [false, false])
+    }
+    await cli([...line, 'ada', '--name', 'demo-office'])
+    rmSync(passkey)
+    const genesis = readFileSync(genesisPath(home))
+    rmSync(genesisPath(home))
+    // The digest is pinned: these keys were in use, and are not thrown away.
+    assert.equal((await failure(...line, 'ada')).code, 'CONFLICT')
+    writeHomeConfig(home, { version: 1, ports: {} }) // as an init leaves it that was killed before its last step
+    await cli([...line, 'ada', '--name', 'demo-office'])
+    assert.notDeepEqual(readFileSync(genesisPath(home)), genesis)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -16,16 +16,19 @@ const MOST_REFUSED = 20 // commands refused in one connect before the device is 
 export async function connect(proof: Proof, context: Context): Promise<Passed | null> {
   const { identity, found } = await identify<ConnectFound>('connect', proof, context)
   const { voucher } = identity
-  if (found.message === null) {
+  const channel = channelOf(found.message?.user ?? null, voucher.device, context)
+  if (found.message === null || found.message.unread !== undefined) {
     // An answer that nobody can read must not come back for ever: the command that it answered leaves the queue.
-    await context.store.fail(voucher.device, '', null, 'answer-unreadable')
-    throw new BulkheadError('MALFORMED', found.malformed ?? 'The message does not decode.')
+    await context.writeback.flush() // that it was sent is known by then, however quick the answer
+    await context.store.fail(voucher.device, channel, null, 'answer-unreadable')
+    throw new BulkheadError('MALFORMED', found.message?.unread ?? found.malformed ?? 'The message does not decode.')
   }
-  const channel = channelOf(found.message.user, voucher.device, context)
   if (found.message.status === 'Idle') await queueRenewal(identity, context)
   // A device that could not read a command may not know its UUID either: it was the one that was sent.
-  if (found.message.status === 'CommandFormatError' && found.message.command === null)
+  if (found.message.status === 'CommandFormatError' && found.message.command === null) {
+    await context.writeback.flush()
     await context.store.fail(voucher.device, channel, null, 'command-unreadable')
+  }
   let next = await context.store.connect(answerOf(found.message, voucher, channel))
   if (wasAnswered(next, found.message, voucher, channel)) {
     context.trace('queue-unproven', { device: voucher.device, order: next.order! })

@@ -10,12 +10,12 @@ const idle = Buffer.from(encodeXmlPlist({ UDID: 'U', Status: 'Idle' }))
 const own = ({ attacker }: World) => pathOf(attacker.state.enrolment!.serverUrl)
 const flip = (text: string, at: number) => text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1)
 
-/** A PUT at the attacker's own URL; `head` are its header lines. */
+/** A PUT at the attacker's own URL, with a signature that holds for nothing; `head` are its other header lines. */
 const put = (name: string, answers: Item['answers'], head: string[], body: string | Buffer = ''): Item => ({
   name,
   answers,
   send: world => {
-    const lines = [`PUT ${own(world)} HTTP/1.1`, 'Host: x', ...head]
+    const lines = [`PUT ${own(world)} HTTP/1.1`, 'Host: x', 'Mdm-Signature: c2ln', ...head]
     return raw(world.home.urls.edge, Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), Buffer.from(body)]))
   },
 })

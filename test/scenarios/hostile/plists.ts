@@ -136,6 +136,13 @@ const inBinary: Record<string, Buffer> = {
 
 type Dict = Parameters<typeof encodeXmlPlist>[0]
 const sized = (size: number) => `${CANARY}${'x'.repeat(size)}`
+/** Equal texts are stored once in a binary list, and an ampersand takes five bytes in XML. */
+export const unfolding = (times: number, CommandUUID = CANARY): Dict => ({
+  UDID: 'U',
+  Status: 'Acknowledged',
+  CommandUUID,
+  X: Array<string>(times).fill('&'.repeat(20_000)),
+})
 const checkins: Record<string, Dict> = {
   'no MessageType': { UDID: CANARY },
   'a MessageType that is a number': { UDID: CANARY, MessageType: 7 },
@@ -242,14 +249,19 @@ export const plists: Item[] = [
     }),
   ),
   {
-    name: 'a name of three megabytes in a check-in, and a short one again',
-    answers: 200,
-    stores: true,
-    send: async ({ attacker }) => {
-      const named = (DeviceName: string) =>
-        attacker.send('checkin', encodeXmlPlist({ UDID: 'U', MessageType: 'Authenticate', DeviceName }))
-      return [await named(sized(3_000_000)), await named('short')]
-    },
+    name: 'a name of three megabytes in a check-in',
+    answers: 400,
+    send: ({ attacker }) =>
+      attacker.send(
+        'checkin',
+        encodeXmlPlist({ UDID: 'U', MessageType: 'Authenticate', DeviceName: sized(3_000_000) }),
+      ),
+  },
+  {
+    name: 'answers of twenty kilobytes that unfold to megabytes',
+    answers: 400,
+    send: ({ attacker }) =>
+      Promise.all([100, 180, 205].map(times => attacker.send('connect', binaryOf(unfolding(times))))),
   },
   {
     name: 'a value of ten megabytes',
