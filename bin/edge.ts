@@ -14,8 +14,8 @@ import { createEdgeStore } from '../src/edge/store.ts'
 import { createWriteback } from '../src/edge/writeback.ts'
 import { createIntakeClient } from '../src/intake/client.ts'
 import { openGenesis } from '../src/trust/roster.ts'
+import { BOOTSTRAP_TOKENS_AN_HOUR } from '../src/vault/api.ts'
 import { vaultForEdge } from '../src/vault/client.ts'
-import { BOOTSTRAP_TOKENS_AN_HOUR } from '../src/vault/limits.ts'
 import { createTracer } from '../src/watch/client.ts'
 
 const config = loadConfig('edge')

@@ -97,7 +97,7 @@ create table edge.history (
   event text not null check (event in ('Authenticate', 'TokenUpdate', 'CheckOut', 'SetBootstrapToken', 'GetBootstrapToken', 'refused', 'renewed')),
   code text
 );
-create index history_by_device on edge.history (device_id, at);
+create index history_by_device on edge.history (device_id, event, at);
 
 create table edge.wake (
   device_id uuid not null,

@@ -6,15 +6,17 @@
 -- no other. What somebody else is dropping at this moment is passed over, since waiting for it could be waiting in a circle.
 create function edge.remember(devices uuid[], event_in text, code_in text default null) returns void
 language plpgsql security definer set search_path = '' as $$
+declare
+  device uuid;
+  last timestamptz;
 begin
   insert into edge.history (device_id, event, code) select u.device, event_in, code_in from unnest(devices) as u (device);
-  delete from edge.history where ctid = any (array(
-    select h.ctid from (select distinct u.device from unnest(devices) as u (device)) d
-    cross join lateral (
-      select o.at from edge.history o where o.device_id = d.device and o.event = event_in order by o.at desc offset 50 limit 1
-    ) last
-    join edge.history h on h.device_id = d.device and h.event = event_in and h.at <= last.at
-    for update of h skip locked));
+  for device in select distinct u.device from unnest(devices) as u (device) loop
+    select h.at into last from edge.history h where h.device_id = device and h.event = event_in order by h.at desc offset 50 limit 1;
+    continue when not found;
+    delete from edge.history where ctid = any (array(
+      select h.ctid from edge.history h where h.device_id = device and h.event = event_in and h.at <= last for update skip locked));
+  end loop;
 end $$;
 
 -- Vouchers by path token id: [path, sha256, state, voucher, signature], at most 2000 of each. The newest of every device come first, then

@@ -30,6 +30,7 @@ import { openGenesis, type Trusted } from '../trust/roster.ts'
 import { vaultForConsole } from '../vault/client.ts'
 import { loadVaultKeys } from '../vault/keys.ts'
 import { startVault } from '../vault/server.ts'
+import { decodePlist, encodeBinaryPlist } from '../wire/plist/plist.ts'
 import { consoleClient } from './client.ts'
 import { dataPath, genesisPath, keysPath, prepareHome, readHomeConfig, socketPath, writeHomeConfig } from './home.ts'
 import { initHome } from './init.ts'
@@ -410,6 +411,48 @@ test('a captured console cannot choose the group that a device will join', async
   assert.equal(invite.json.code, 'UNPROVEN')
   assert.match(invite.json.message, /the group kiosks. Nothing was signed/)
   await liar.close()
+})
+
+test('what an honest console drafts is what the command line expects, for bodies of every kind', async () => {
+  const payload = `<dict><key>PayloadType</key><string>com.apple.webClip.managed</string><key>PayloadIdentifier</key><string>a.b</string>
+    <key>PayloadUUID</key><string>u</string><key>PayloadVersion</key><integer>1</integer><key>Label</key><string>Desk</string>
+    <key>URL</key><string>https://example.org/</string></dict>`
+  const profile = (within: string) => `<?xml version="1.0" encoding="UTF-8"?><plist version="1.0"><dict>${within}
+    <key>PayloadType</key><string>Configuration</string><key>PayloadIdentifier</key><string>a</string><key>PayloadUUID</key>
+    <string>v</string><key>PayloadVersion</key><integer>1</integer><key>PayloadContent</key><array>${payload}</array></dict></plist>`
+  const bodies = {
+    plain: profile(''),
+    commented: profile('<!-- by hand -->'),
+    binary: encodeBinaryPlist(decodePlist(Buffer.from(profile('')))),
+    secret: profile('<!-- x --><key>HasRemovalPasscode</key><true/>').replace(
+      '<key>URL',
+      '<key>Password</key><string>s</string><key>URL',
+    ),
+    signed: Buffer.from('3003020100', 'hex'),
+  }
+  for (const [name, bytes] of Object.entries(bodies)) {
+    const file = join(folder, name)
+    writeFileSync(file, bytes)
+    const words = ['--action', 'InstallProfile', '--body', file, '--device', phone.alias, '--reason', 'why', '--json']
+    const { status, err, json } = await bulkhead('order', 'create', ...words)
+    assert.equal(status, 0, `${name}: ${err}`)
+    if (name !== 'commented') continue
+    const approved = await bulkhead('order', 'approve', json.order, '--digest', json.digest, '--passkey', passkey)
+    assert.match(approved.err, / {8}URL: "https:\/\/example.org\/"\n/)
+  }
+  for (const words of [['ClearPasscode'], ['DeviceInformation', '--set', 'Queries=OSVersion,UDID']]) {
+    const { status, err } = await bulkhead(
+      'order',
+      'create',
+      '--device',
+      phone.alias,
+      '--reason',
+      'why',
+      '--action',
+      ...words,
+    )
+    assert.equal(status, 0, err)
+  }
 })
 
 test('a value that begins with @ is written @@, and a file that is not there is named', async () => {

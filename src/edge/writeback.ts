@@ -48,13 +48,13 @@ export function createWriteback(
     } catch (error) {
       log.error('writeback.failed', { devices: devices.length, commands: commands.length }, error)
       for (const path of paths) missed.add(path)
-    } finally {
-      writing = undefined
     }
   }
   async function flush() {
     while (writing) await writing
-    writing = write()
+    writing = write().finally(() => {
+      writing = undefined
+    })
     await writing
   }
   const now = () => void (writing || flush())

@@ -15,7 +15,7 @@ const option: Record<PortName, string> = {
 }
 
 /** A name that a browser looks up itself, such as localhost, means both: whoever held one of them at the app's port would share its origin. */
-export const loopbacks = ['127.0.0.1'] as const
+export const loopbacks = ['127.0.0.1', '::1'] as const
 
 /** `hosts`: addresses that the port must be free on; of those behind the first, the machine may lack some. */
 export type PortWish = { asked: number | undefined; remembered: number | undefined; hosts: readonly string[] }

@@ -1,5 +1,8 @@
 import type { Approval } from '../trust/approval.ts'
 
+/** For one device; a Mac asks when a new user signs in or an update is installed. */
+export const BOOTSTRAP_TOKENS_AN_HOUR = 10
+
 /** What the vault does for others. Each method has a row in callers.ts; a method without one stops the start. Bytes are base64 in JSON. */
 export type VaultMethods = {
   // for edge -----------------------------------------------------------------------------------------------------------

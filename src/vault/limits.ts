@@ -17,9 +17,6 @@ export const perMinute: Readonly<Record<VaultMethod, number>> = {
   pushShow: 6_000,
 }
 
-/** For one device; a Mac asks when a new user signs in or an update is installed. */
-export const BOOTSTRAP_TOKENS_AN_HOUR = 10
-
 const MINUTE = 60
 
 /** Counts calls; throws UNAVAILABLE for the one too many. One count for each caller and method, begun anew each minute. `clock`: seconds. */

@@ -97,7 +97,7 @@ export const requests: Item[] = [
   put('a header over two lines', 404, ['X-A: a', ' b', 'Content-Length: 0']),
   put('a header with a space before its colon', 404, ['Content-Length : 0']),
   put('an expectation that nobody meets', 404, ['Expect: the unexpected', 'Content-Length: 0']),
-  put('an upgrade to something else', [403, 404], ['Connection: Upgrade', 'Upgrade: websocket', 'Content-Length: 0']),
+  put('an upgrade to something else', [400, 404], ['Connection: Upgrade', 'Upgrade: websocket', 'Content-Length: 0']),
   bytes(
     '100-continue for a stranger',
     () => 'PUT /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n',
