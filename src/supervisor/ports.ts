@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BulkheadError } from '../base/errors.ts'
@@ -53,10 +54,13 @@ async function choose(name: PortName, { asked, remembered, hosts }: PortWish): P
   )
 }
 
+/** Below what Linux gives to outgoing connections (32768 and up): between this choice and its use nobody is given the port by chance. */
+const anyPort = () => randomInt(20_000, 32_000)
+
 /** A free port: the wanted one where it is free. */
 export async function pickPort(hosts: readonly string[], wanted = 0): Promise<number> {
-  let port = await tryPort(wanted, hosts)
-  while (port === undefined) port = await tryPort(0, hosts)
+  let port = await tryPort(wanted || anyPort(), hosts)
+  while (port === undefined) port = await tryPort(anyPort(), hosts)
   return port
 }
 
