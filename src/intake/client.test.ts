@@ -6,7 +6,7 @@ import { createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
-import { encodeFrame } from '../base/frame.ts'
+import { encodeFrame, frameReader } from '../base/frame.ts'
 import { encodeXmlPlist } from '../wire/plist/plist.ts'
 import type { ConnectFound } from './api.ts'
 import { createIntakeClient, type Intake } from './client.ts'
@@ -119,6 +119,8 @@ test('under constant load no message is lost while parsers come and go', async (
   assert.equal(lives, 2)
 })
 
+const turn = () => new Promise(resolve => setImmediate(resolve))
+
 /** A captured parser: `behave` says what it does once it is asked. */
 async function captured(intake: Intake, behave: (socket: Socket) => void) {
   const [mine, theirs] = await socketPair()
@@ -194,7 +196,8 @@ test('a parser that lets three messages in a row time out is hung up on, and the
     t.mock.timers.tick(5_000)
     await lost
   }
-  await silent.gone
+  for (let turns = 0; turns < 1_000 && !gone; turns++) await turn()
+  assert.equal(gone, true)
   const waits = idle(intake)
   await parser(intake)
   assert.ok(await waits)
@@ -204,15 +207,23 @@ test('a parser that lets three messages in a row time out is hung up on, and the
 test('a parser that is only slow is kept: what it answers counts, although others had to give up', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const intake = createIntakeClient()
-  const { child } = await parser(intake)
-  for (let times = 0; times < 4; times++) {
-    child.kill('SIGSTOP')
-    const lost = Promise.allSettled([idle(intake), idle(intake)])
-    t.mock.timers.tick(5_000)
-    await lost
-    child.kill('SIGCONT')
-    assert.ok(await idle(intake))
-  }
+  const [mine, theirs] = await socketPair()
+  const answerTheFifth = frameReader(({ header }) => {
+    const { id } = header as { id: number }
+    if (id === 5) theirs.write(encodeFrame({ id, result: 'late' }))
+  }, 1_000_000)
+  theirs
+    .on('data', answerTheFifth)
+    .on('error', () => {})
+    .resume()
+  intake.attach(mine)
+  const all = Array.from({ length: 5 }, () => idle(intake))
+  const lost = Promise.allSettled(all)
+  await all[4]
+  t.mock.timers.tick(5_000)
+  await lost
+  assert.equal(mine.destroyed, false)
+  mine.destroy()
 })
 
 test('a parser that is hung up on and stays, or says that it goes and does not, is given up with its owner', async t => {
@@ -226,11 +237,12 @@ test('a parser that is hung up on and stays, or says that it goes and does not, 
     await captured(intake, behave)
     for (let times = 0; times < 3; times++) {
       const lost = assert.rejects(idle(intake), away)
+      for (let turns = 0; turns < 200; turns++) await turn()
       t.mock.timers.tick(5_000)
       await lost
     }
     for (let turns = 0; turns < 1_000 && !abandoned; turns++) {
-      await new Promise(resolve => setImmediate(resolve))
+      await turn()
       t.mock.timers.tick(100)
     }
     assert.ok(abandoned)

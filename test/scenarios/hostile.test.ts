@@ -311,9 +311,11 @@ test('large messages that one device never ends keep no large message of another
   await Promise.all(heard)
   const list = Array.from({ length: 5_000 }, (_, n) => ({ Identifier: `org.example.app${n}` }))
   const answer = { UDID: 'U', Status: 'Acknowledged', CommandUUID: randomUUID(), InstalledApplicationList: list }
-  const { status } = await world.innocent.send('connect', encodeXmlPlist(answer))
+  const heardOf = new Set<number>()
+  for (let times = 0; times < 30; times++)
+    heardOf.add((await world.innocent.send('connect', encodeXmlPlist(answer))).status)
   for (const socket of sockets) socket.destroy()
-  assert.equal(status, 200)
+  assert.deepEqual([...heardOf], [200])
 })
 
 /** Resolves with how long it took to be hung up on. */
