@@ -38,7 +38,7 @@ const one = (request: Buffer, onAnswer: (body: Buffer, status: number) => void =
 }
 
 /** Each profile has URLs and a challenge of its own. */
-async function profiles({ url, count, keyType = 'ec' }: Job & { do: 'profiles' }): Promise<Measure> {
+async function profiles({ url, count, keyType = 'rsa' }: Job & { do: 'profiles' }): Promise<Measure> {
   const request = requestBytes({ method: 'GET', url })
   let left = count
   const next = () =>

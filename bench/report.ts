@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import type { Done } from './generator.ts'
 
-/** One row of the table. `cpu`: CPU seconds of each process while it was measured; `all`: of everything on the machine. */
+/** One row of the table. `cpu`: CPU seconds of each process while it was measured; `all`: of everything on the machine. `yard`: RSA-2048 signatures that one thread could check in a second just before. */
 export type Row = {
   name: string
   unit: string
@@ -9,6 +9,7 @@ export type Row = {
   done: Done
   cpu: Record<string, number>
   all: number
+  yard: number
   mark?: string
 }
 export type Report = {
@@ -41,13 +42,14 @@ export function markdown(report: Report): string {
     '',
     pssTable(report.pss),
     '',
-    ...[...report.notes, others(report.rows)].map(note => `- ${note}`),
+    ...[...report.notes, others(report.rows), yards(report.rows)].map(note => `- ${note}`),
     '',
   ].join('\n')
 }
 
 function rateTable(rows: Row[]): string {
-  const lines = rows.map(({ name, unit, connections, done, mark = '' }) => [
+  const best = fastest(rows)
+  const lines = rows.map(({ name, unit, connections, done, yard, mark = '' }) => [
     name,
     String(connections),
     `${done.perSecond} ${unit}`,
@@ -55,9 +57,10 @@ function rateTable(rows: Row[]): string {
     `${done.p99}`,
     String(done.requests),
     failed(done.failures),
+    `${Math.round((yard / best) * 100)} %`,
     mark,
   ])
-  return table(['what', 'connections', 'rate', 'p50 ms', 'p99 ms', 'count', 'failed', 'mark'], lines)
+  return table(['what', 'connections', 'rate', 'p50 ms', 'p99 ms', 'count', 'failed', 'machine', 'mark'], lines)
 }
 
 function cpuTable(rows: Row[]): string {
@@ -90,6 +93,11 @@ function others(rows: Row[]): string {
   const share = Math.max(0, Math.round(((sum(({ all }) => all) - ours) / capacity) * 100))
   return `Everything else on the machine took ${share} % of its processors meanwhile.`
 }
+
+const fastest = (rows: Row[]) => Math.max(...rows.map(({ yard }) => yard))
+
+const yards = (rows: Row[]) =>
+  `The column "machine" is what one thread was worth just before the row: 100 % are ${fastest(rows)} RSA-2048 signatures checked in a second.`
 
 function failed(failures: Record<string, number>): string {
   const words = Object.entries(failures).map(([status, count]) => `${count} × ${status === '0' ? 'broken' : status}`)

@@ -103,7 +103,7 @@ async function answer(
   }
 }
 
-const LONGEST_WAIT = 1 // ms
+const LONGEST_WAIT = 2 // ms
 
 /** Joins what is written in one turn of the loop into one system call; where a turn is long, what is ready does not wait for the rest of it. */
 export function batchedWriter(socket: Duplex): (data: Buffer) => void {
