@@ -11,11 +11,13 @@ const config = loadConfig('ledger')
 const log = createLog('ledger')
 const key = (name: string) => createPrivateKey(readFileSync(join(config.keysDir, `${name}.key`)))
 const genesis = readFileSync(config.genesis, 'utf8')
-const { roster } = openGenesis(genesis, config.genesisDigest)
+const trusted = openGenesis(genesis, config.genesisDigest)
 const { cli, ...sockets } = config.serves
 const ledger = await startLedger({
   dir: config.dataDir,
-  name: roster.name,
+  name: trusted.roster.name,
+  genesis,
+  trusted,
   keys: { main: key('main'), control: key('control'), clock: key('clock') },
   clock: Date.now,
   sockets: { ...sockets, ...(cli === undefined ? {} : { supervisor: cli }) },

@@ -31,7 +31,7 @@ async function create(args: Args): Promise<number> {
   const review = await reviewDraft(console, trusted, order, body, expected)
   const devices = review.devices.length
   const orderClass = expected.class
-  const quorum = trusted.roster.policy.quorum[orderClass]
+  const quorum = trusted.rules.quorum[orderClass]
   const digest = review.digest.toString('hex')
   const next = `Approve it with: bulkhead order approve ${order} --digest ${digest} --passkey FILE\n`
   return show(

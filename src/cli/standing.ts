@@ -25,7 +25,7 @@ async function create(args: Args): Promise<number> {
   const { order } = await console.post<StandingDrafted>('/api/standing', asked)
   const review = await reviewDraft(console, trusted, order, asked, expected)
   const orderClass = expected.class
-  const quorum = trusted.roster.policy.quorum[orderClass]
+  const quorum = trusted.rules.quorum[orderClass]
   const digest = review.digest.toString('hex')
   return show(
     args,

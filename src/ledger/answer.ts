@@ -1,10 +1,12 @@
 import { BulkheadError } from '../base/errors.ts'
 import { consistencyProof, inclusionProof } from '../wire/tlog/merkle.ts'
-import type { Caller, Consistency, Inclusion, Ledger, Logged, LogName } from './api.ts'
+import type { Caller, Consistency, ControlPage, Inclusion, Ledger, Logged, LogName, Proofs } from './api.ts'
+import { assertIsEdge } from './callers.ts'
+import type { DeliveryDesk } from './desk.ts'
 import type { Sequence } from './sequence.ts'
 
 /** The ledger as one caller sees it, in the same process; server.ts puts a socket before it. */
-export function ledgerFor(caller: Caller, logs: Record<LogName, Sequence>): Ledger {
+export function ledgerFor(caller: Caller, logs: Record<LogName, Sequence>, desk: DeliveryDesk): Ledger {
   return {
     append: async ({ log, entries }) => logs[log].append(caller, entries),
     checkpoint: async ({ log }) => ({ checkpoint: logs[log].head.note }),
@@ -14,6 +16,16 @@ export function ledgerFor(caller: Caller, logs: Record<LogName, Sequence>): Ledg
     find: async ({ log, unique }) => {
       const index = logs[log].find(unique)
       return index === undefined ? null : logged(logs[log], index)
+    },
+    proofs: async ({ keys }) => proofs(logs.main, keys),
+    control: async ({ from }) => controlFrom(logs.control, from),
+    async deliver({ deliveries }) {
+      assertIsEdge(caller)
+      return desk.deliver(deliveries)
+    },
+    async answered({ commands }) {
+      assertIsEdge(caller)
+      return desk.answered(commands)
     },
   }
 }
@@ -37,6 +49,30 @@ function consistency(log: Sequence, from: number, to: number): Consistency {
 function logged(log: Sequence, index: number): Logged {
   const { bytes, leaf } = log.entry(index)
   return { index, entry: bytes.toString(), leafHash: leaf.toString('base64') }
+}
+
+/** All under the newest checkpoint. An entry that it does not cover yet is as good as none. */
+function proofs(log: Sequence, keys: string[]): Proofs {
+  const { head, hashes } = log
+  const found = keys.map(key => {
+    const index = log.find(key)
+    if (index === undefined || index >= head.size) return null
+    return { index, hashes: base64(inclusionProof(index, head.size, hashes)) }
+  })
+  return { checkpoint: head.note, size: head.size, proofs: found }
+}
+
+const PAGE_BYTES = 2 * 1024 * 1024
+
+function controlFrom(log: Sequence, from: number): ControlPage {
+  const { note, size } = log.head
+  const entries: string[] = []
+  for (let index = from, bytes = 0; index < size && bytes < PAGE_BYTES; index++) {
+    const entry = log.entry(index).bytes
+    bytes += entry.length
+    entries.push(entry.toString())
+  }
+  return { checkpoint: note, entries }
 }
 
 function assertCovered(log: Sequence, size: number) {

@@ -10,6 +10,8 @@ export type Caller = 'console' | 'edge' | 'supervisor' | 'vault' | 'watch'
  */
 export type NewEntry = { entry: string; unique?: string }
 export const MAX_ENTRY = 16 * 1024
+/** Versions of the roster are whole in their entries; a bundle holds no longer ones (C2SP tlog-tiles: uint16). */
+export const MAX_CONTROL_ENTRY = 65_000
 export const MAX_BATCH = 1000
 
 /** The entry is on disk. `promise`: an append promise (wire/tlog/promise.ts). The same entry with the same unique key gets its first index again. */
@@ -24,6 +26,20 @@ export type Inclusion = { index: number; size: number; leafHash: string; hashes:
 export type Consistency = { from: number; to: number; hashes: string[] }
 export type Logged = { index: number; entry: string; leafHash: string }
 
+/** Entries by their unique keys, in the order asked, all under one checkpoint; null where there is none under it. */
+export type Proofs = { checkpoint: string; size: number; proofs: ({ index: number; hashes: string[] } | null)[] }
+/** The control log from one entry on, as far as the newest checkpoint; of many entries only the first ones. */
+export type ControlPage = { checkpoint: string; entries: string[] }
+
+/** One command for one device. `counted`: whether it uses up a budget. */
+export type Delivery = { command: string; order: string; device: string; class: string; counted: boolean }
+/** `granted`: for the first time. `again`: granted before, and the device has not answered. `answered`: it has. `budget`: not now. */
+export type Verdict = 'granted' | 'again' | 'answered' | 'budget'
+/** `statement` names every command that may go out, `signature` is the main log's over PERMITS_PREFIX and it, base64. */
+export type Permits = { verdicts: Verdict[]; statement: string; signature: string }
+export const PERMITS_PREFIX = 'bulkhead/permits/v1\n'
+export const MAX_DELIVERIES = 1000
+
 /**
  * Every method throws BulkheadError: BAD_REQUEST for parameters of the wrong shape, UNAVAILABLE where the ledger cannot write.
  * `append`: one outcome for each entry, in order; a refused entry does not hold up the others.
@@ -37,4 +53,10 @@ export type Ledger = {
   consistency(params: { log: LogName; from: number; to: number }): Promise<Consistency>
   entry(params: { log: LogName; index: number }): Promise<Logged>
   find(params: { log: LogName; unique: string }): Promise<Logged | null>
+  proofs(params: { keys: string[] }): Promise<Proofs>
+  control(params: { from: number }): Promise<ControlPage>
+  /** All grants are on disk when it returns; a command is granted once, on however many edges. For edges alone. */
+  deliver(params: { deliveries: Delivery[] }): Promise<Permits>
+  /** That devices answered these commands; they are never granted again. Returns those that nobody granted. For edges alone. */
+  answered(params: { commands: string[] }): Promise<{ unknown: string[] }>
 }

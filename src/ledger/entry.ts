@@ -7,10 +7,10 @@ const MAX_UNIQUE = 512
 export type Entry = { bytes: Buffer; type: string; unique: string | undefined }
 
 /** Reads what a caller wants logged. Throws LIMIT or BAD_REQUEST. */
-export function decodeEntry(text: string): Entry {
+export function decodeEntry(text: string, most = MAX_ENTRY): Entry {
   // The length in UTF-16 first: counting the bytes of a huge text would cost more than refusing it.
-  if (text.length > MAX_ENTRY || Buffer.byteLength(text) > MAX_ENTRY)
-    throw new BulkheadError('LIMIT', `An entry has at most ${MAX_ENTRY} bytes.`)
+  if (text.length > most || Buffer.byteLength(text) > most)
+    throw new BulkheadError('LIMIT', `An entry has at most ${most} bytes.`)
   const value = parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('An entry is a JSON object.')
   const { type, unique } = value as { type?: unknown; unique?: unknown }

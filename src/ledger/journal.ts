@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
-import { MAX_ENTRY } from './api.ts'
+import { MAX_CONTROL_ENTRY } from './api.ts'
 import type { Disk } from './disk.ts'
 
 /**
@@ -29,7 +29,7 @@ export function readRecords(bytes: Buffer, first: number): { entries: Buffer[]; 
   while (bytes.length - at >= HEAD) {
     const length = bytes.readUInt32BE(at)
     const entry = bytes.subarray(at + HEAD, at + HEAD + length)
-    if (length > MAX_ENTRY || entry.length < length) break
+    if (length > MAX_CONTROL_ENTRY || entry.length < length) break
     if (!checksum(first + entries.length, entry).equals(bytes.subarray(at + 4, at + HEAD))) break
     entries.push(entry)
     at += HEAD + length

@@ -1,5 +1,5 @@
 import { BulkheadError } from '../base/errors.ts'
-import { type LogName, MAX_BATCH, type NewEntry } from './api.ts'
+import { type Delivery, type LogName, MAX_BATCH, MAX_DELIVERIES, type NewEntry } from './api.ts'
 
 /** What comes over a socket, checked field by field. Everything here throws BAD_REQUEST, or LIMIT. */
 export type Params = {
@@ -8,7 +8,12 @@ export type Params = {
   count(name: string): number
   optionalCount(name: string): number | undefined
   text(name: string): string
+  /** At most 50. */
+  texts(name: string): string[]
   entries(): NewEntry[]
+  deliveries(): Delivery[]
+  /** CommandUUIDs. */
+  commands(): string[]
 }
 
 export function readParams(value: unknown): Params {
@@ -30,8 +35,32 @@ export function readParams(value: unknown): Params {
       if (typeof text !== 'string') throw bad(`"${name}" is a string.`)
       return text
     },
+    texts: name =>
+      listOf(value[name], 50).map(item => (typeof item === 'string' ? item : raise(`"${name}" are strings.`))),
     entries: () => readEntries(value.entries),
+    deliveries: () => listOf(value.deliveries, MAX_DELIVERIES).map(readDelivery),
+    commands: () => listOf(value.commands, MAX_DELIVERIES).map(item => uuid(item, 'command')),
   }
+}
+
+function listOf(value: unknown, most: number): unknown[] {
+  if (!Array.isArray(value)) throw bad('A list was expected.')
+  if (value.length > most) throw new BulkheadError('LIMIT', `At most ${most} are taken at once.`)
+  return value
+}
+
+const uuid = (value: unknown, name: string): string => {
+  if (typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value)) return value
+  throw bad(`"${name}" is a UUID.`)
+}
+
+function readDelivery(item: unknown): Delivery {
+  if (!isObject(item)) throw bad('A delivery is an object.')
+  const { class: kind, counted } = item
+  if (typeof kind !== 'string' || !/^[a-z]{1,20}$/.test(kind) || typeof counted !== 'boolean')
+    throw bad('A delivery has a class, and is counted or not.')
+  const of = (name: string) => uuid(item[name], name)
+  return { command: of('command'), order: of('order'), device: of('device'), class: kind, counted }
 }
 
 function readEntries(value: unknown): NewEntry[] {
@@ -47,5 +76,8 @@ function readEntries(value: unknown): NewEntry[] {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+const raise = (message: string): never => {
+  throw bad(message)
 }
 const bad = (message: string) => new BulkheadError('BAD_REQUEST', message)

@@ -1,13 +1,24 @@
+import { sign } from 'node:crypto'
 import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import { leafHash, treeRoot } from '../wire/tlog/merkle.ts'
 import { encodePromise } from '../wire/tlog/promise.ts'
 import { TILE_WIDTH, type Tile } from '../wire/tlog/tile.ts'
-import type { Appended, Caller, Conflict, LogName, NewEntry, Outcome, Refusal } from './api.ts'
+import {
+  type Appended,
+  type Caller,
+  type Conflict,
+  type LogName,
+  MAX_CONTROL_ENTRY,
+  MAX_ENTRY,
+  type NewEntry,
+  type Outcome,
+  type Refusal,
+} from './api.ts'
 import { assertMayAppend } from './callers.ts'
 import { type Head, openHead, type Signing, signHead } from './checkpoint.ts'
 import type { Disk } from './disk.ts'
-import { decodeEntry, uniqueOf } from './entry.ts'
+import { decodeEntry, type Entry, uniqueOf } from './entry.ts'
 import { HashTree } from './hashes.ts'
 import { Journal } from './journal.ts'
 import { Store, tilesOfGrowth, tilesToRepair } from './store.ts'
@@ -22,7 +33,23 @@ import { UniqueIndex } from './unique.ts'
  *   5. journal segments that full bundles hold are forgotten
  * A checkpoint covers only what step 2 has done, in journal order: a restart finds the same entries at the same indexes, so the same root.
  */
-export type SequenceOptions = { disk: Disk; dir: string; log: LogName; signing: Signing; clock: () => number }
+export type SequenceOptions = {
+  disk: Disk
+  dir: string
+  log: LogName
+  signing: Signing
+  clock: () => number
+  state?: LogState
+}
+
+/** What a log's entries mean to the ledger itself. It is rebuilt from them at each start, so nothing else has to be kept. */
+export type LogState = {
+  /** Throws where this entry may not be the next one. */
+  check(caller: Caller, entry: Entry): void
+  /** Every entry, in order, when it gets its place. */
+  added(bytes: Buffer, index: number): void
+}
+const stateless: LogState = { check: () => {}, added: () => {} }
 
 const MAX_WAITING = 100_000
 const MAX_CLOCK_BACK = 60 // seconds
@@ -32,6 +59,7 @@ type Accepted = { index: number; leaf: Buffer }
 export class Sequence {
   readonly log: LogName
   readonly #signing: Signing
+  readonly #state: LogState
   readonly #clock: () => number
   readonly #store: Store
   readonly #tree = new HashTree()
@@ -46,8 +74,9 @@ export class Sequence {
   #publishing: Promise<Head> | undefined
   #broken: unknown
 
-  private constructor({ disk, dir, log, signing, clock }: SequenceOptions) {
+  private constructor({ disk, dir, log, signing, clock, state }: SequenceOptions) {
     this.log = log
+    this.#state = state ?? stateless
     this.#signing = signing
     this.#clock = clock
     this.#store = new Store(disk, dir)
@@ -76,25 +105,39 @@ export class Sequence {
 
   /** One outcome for each entry, when all that were accepted are on disk. Throws UNAVAILABLE. */
   async append(caller: Caller, entries: NewEntry[]): Promise<Outcome[]> {
-    if (this.#tree.size - this.#durable > MAX_WAITING) throw unavailable('Too many entries wait for the disk.')
-    if (this.#broken) throw unavailable('The ledger could not write and waits for a restart.', this.#broken)
+    this.#requireRoom()
     const accepted = entries.map(entry => this.#accept(caller, entry))
     await this.#persist()
     return accepted.map(each => ('leaf' in each ? this.#promise(each) : each))
   }
 
+  /** Entries of the ledger's own making, on disk when it returns. Whoever judges by `LogState` does so in the same turn. */
+  async appendOwn(entries: readonly string[]): Promise<void> {
+    this.#requireRoom()
+    for (const entry of entries) this.#add(Buffer.from(entry))
+    await this.#persist()
+  }
+
+  #requireRoom() {
+    if (this.#tree.size - this.#durable > MAX_WAITING) throw unavailable('Too many entries wait for the disk.')
+    if (this.#broken) throw unavailable('The ledger could not write and waits for a restart.', this.#broken)
+  }
+
   #accept(caller: Caller, { entry, unique }: NewEntry): Accepted | Conflict | Refusal {
     try {
-      const decoded = decodeEntry(entry)
-      assertMayAppend(caller, this.log, decoded.type, decoded.unique)
+      const decoded = decodeEntry(entry, this.log === 'control' ? MAX_CONTROL_ENTRY : MAX_ENTRY)
+      assertMayAppend(caller, this.log, decoded.type)
       if (unique !== undefined && unique !== decoded.unique)
         throw new BulkheadError('BAD_REQUEST', 'The unique key beside the entry is not the one inside.')
-      return this.#earlier(decoded.unique, decoded.bytes) ?? this.#add(decoded.bytes, decoded.unique)
+      const earlier = this.#earlier(decoded.unique, decoded.bytes)
+      if (earlier) return earlier
+      this.#state.check(caller, decoded)
+      return this.#add(decoded.bytes, decoded.unique)
     } catch (error) {
       const { code, message } = error as BulkheadError
       // What went wrong on our side is no refusal of the entry.
-      if (code !== 'BAD_REQUEST' && code !== 'FORBIDDEN' && code !== 'LIMIT') throw error
-      return { code, message }
+      if (!(error instanceof BulkheadError) || code === 'UNAVAILABLE' || code === 'INTERNAL') throw error
+      return { code: code === 'FORBIDDEN' || code === 'LIMIT' ? code : 'BAD_REQUEST', message }
     }
   }
 
@@ -111,6 +154,7 @@ export class Sequence {
     this.#tree.append(leaf)
     this.#tail.push(bytes)
     if (unique !== undefined) this.#unique.add(unique, index)
+    this.#state.added(bytes, index)
     return { index, leaf }
   }
 
@@ -141,6 +185,11 @@ export class Sequence {
     const leafHash = leaf.toString('base64')
     const statement = { origin: this.#signing.origin, leafHash, maxIndex: index, time: this.#clock() }
     return { index, leafHash, promise: encodePromise(statement, this.#signing.key).toString('base64') }
+  }
+
+  /** The log's key under another prefix than that of notes and promises. */
+  signStatement(prefix: string, statement: string): Buffer {
+    return sign(null, Buffer.from(`${prefix}${statement}`), this.#signing.key)
   }
 
   /** Writes tiles, signs and publishes a checkpoint over all that is on disk. Also without growth: then only its time is new. */

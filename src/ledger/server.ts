@@ -5,12 +5,16 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Log } from '../base/log.ts'
 import { type Method, type RpcServer, serveRpc } from '../base/rpc.ts'
+import type { Trusted } from '../trust/roster.ts'
 import { ledgerFor } from './answer.ts'
 import type { Caller, Ledger, LogName } from './api.ts'
+import { createControlState } from './control.ts'
+import { Deliveries } from './deliveries.ts'
+import { type DeliveryDesk, openDesk } from './desk.ts'
 import { type Disk, openDisk } from './disk.ts'
 import { lockStore } from './lock.ts'
 import { readParams } from './request.ts'
-import { Sequence } from './sequence.ts'
+import { type LogState, Sequence } from './sequence.ts'
 import { serveTiles } from './tiles.ts'
 
 /** The ledger's process: two logs, a socket for each caller, tiles over HTTP. APPEND ONLY: nothing here changes or removes an entry. */
@@ -22,6 +26,9 @@ export type LedgerOptions = {
   keys: { main: KeyObject; control: KeyObject; clock: KeyObject }
   /** Milliseconds since 1970. */
   clock: () => number
+  /** The text of the roster's genesis, and what it says once its digest was checked. */
+  genesis: string
+  trusted: Trusted
   sockets: Partial<Record<Caller, string>>
   http: { host: string; port: number }
   log: Log
@@ -42,13 +49,16 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     await mkdir(dir, { recursive: true })
     const lock = await lockStore(dir)
     opened.push(() => lock.release())
-    const main = await openLog(options, 'main', opened)
-    const control = await openLog(options, 'control', opened)
+    const deliveries = new Deliveries()
+    const rules = createControlState(options.genesis, options.trusted, options.clock)
+    const main = await openLog(options, 'main', deliveries, opened)
+    const control = await openLog(options, 'control', rules, opened)
+    const desk = openDesk({ main, deliveries, control: rules.control, clock: options.clock })
     const ticker = startTicker({ main, control }, options)
     opened.push(() => ticker.stop())
     const tiles = await serveTiles({ dir, ...http, log })
     opened.push(() => closeTiles(tiles))
-    for (const server of await listen(options, { main, control })) opened.push(() => server.close())
+    for (const server of await listen(options, { main, control }, desk)) opened.push(() => server.close())
     log.info('ledger.started', { main: main.head.size, control: control.head.size })
     return { url: `http://${http.host}:${(tiles.address() as AddressInfo).port}`, failed: ticker.failed, close }
   } catch (error) {
@@ -57,21 +67,26 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   }
 }
 
-async function openLog(options: LedgerOptions, log: LogName, opened: (() => Promise<unknown>)[]): Promise<Sequence> {
+async function openLog(
+  options: LedgerOptions,
+  log: LogName,
+  state: LogState,
+  opened: (() => Promise<unknown>)[],
+): Promise<Sequence> {
   const { dir, name, keys, clock } = options
   const disk: Disk = openDisk()
   opened.push(() => disk.close())
   const signing = { origin: `${name}/${log}`, key: keys[log], clockName: `${name}/clock`, clockKey: keys.clock }
-  const sequence = await Sequence.open({ disk, dir: join(dir, log), log, signing, clock })
+  const sequence = await Sequence.open({ disk, dir: join(dir, log), log, signing, clock, state })
   opened.push(() => sequence.settle())
   return sequence
 }
 
-function listen(options: LedgerOptions, logs: Record<LogName, Sequence>): Promise<RpcServer[]> {
+function listen(options: LedgerOptions, logs: Record<LogName, Sequence>, desk: DeliveryDesk): Promise<RpcServer[]> {
   const sockets = Object.entries(options.sockets) as [Caller, string][]
   return Promise.all(
     sockets.map(([caller, path]) =>
-      serveRpc({ path, caller, methods: methodsOf(ledgerFor(caller, logs)), log: options.log }),
+      serveRpc({ path, caller, methods: methodsOf(ledgerFor(caller, logs, desk)), log: options.log }),
     ),
   )
 }
@@ -95,6 +110,10 @@ function methodsOf(ledger: Ledger): Record<keyof Ledger, Method> {
     ),
     entry: method(params => ledger.entry({ log: params.log(), index: params.count('index') })),
     find: method(params => ledger.find({ log: params.log(), unique: params.text('unique') })),
+    proofs: method(params => ledger.proofs({ keys: params.texts('keys') })),
+    control: method(params => ledger.control({ from: params.count('from') })),
+    deliver: method(params => ledger.deliver({ deliveries: params.deliveries() })),
+    answered: method(params => ledger.answered({ commands: params.commands() })),
   }
 }
 

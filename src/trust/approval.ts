@@ -1,5 +1,6 @@
 import { createHash, verify } from 'node:crypto'
 import { BulkheadError } from '../base/errors.ts'
+import { isAttested } from './attestation.ts'
 import type { Member, Trusted } from './roster.ts'
 import { base64url, object } from './shape.ts'
 
@@ -20,9 +21,12 @@ export function verifyApproval(approval: Approval, digest: Buffer, trusted: Trus
   const found = trusted.passkeys.get(approval.credentialId)
   if (!found) throw refused('it is by a passkey that the roster does not hold')
   const { member, passkey, key } = found
-  const { roster } = trusted
-  if (passkey.software && !roster.policy.softwarePasskeys)
-    throw refused('software passkeys are not allowed by the roster')
+  const { roster, rules } = trusted
+  if (passkey.software && !rules.softwarePasskeys) throw refused('software passkeys are not allowed by the roster')
+  if (found.countsFrom > trusted.time)
+    throw refused(`the passkey is new, and counts from ${new Date(found.countsFrom * 1000).toISOString()} on`)
+  for (const accepted of rules.authenticators)
+    if (!isAttested(passkey, accepted)) throw refused('its authenticator is not one that the roster accepts')
   const clientData = Buffer.from(approval.clientDataJSON, 'base64url')
   const client = parseClientData(clientData)
   if (client.type !== 'webauthn.get') throw refused('it is not an assertion')
@@ -41,6 +45,12 @@ export function verifyApproval(approval: Approval, digest: Buffer, trusted: Trus
   if (!verify(hash, signed, key, Buffer.from(approval.signature, 'base64url')))
     throw refused('its signature does not hold')
   return member
+}
+
+/** The authenticator's own count of what it signed (Web Authentication Level 3, section 6.1.1); 0 where it keeps none. */
+export function signCountOf(approval: Approval): number {
+  const bytes = Buffer.from(approval.authenticatorData, 'base64url')
+  return bytes.length < 37 ? 0 : bytes.readUInt32BE(33)
 }
 
 function parseClientData(bytes: Buffer): Record<string, unknown> {

@@ -74,15 +74,10 @@ export const standingDigest = (statement: string, trusted: Trusted): Buffer =>
 export const groupDigest = (statement: string, trusted: Trusted): Buffer =>
   statementDigest('bulkhead-group/v1', trusted.genesisDigest, statement)
 
-/** Who may approve a class. An owner of the genesis holds every role. */
-export function approverRoles(orderClass: OrderClass): string[] {
-  return orderClass === 'read' || orderClass === 'change' ? ['approver', 'operator'] : ['approver']
-}
-
 /** Throws UNPROVEN when fewer distinct members than the class's quorum approved. */
 export function requireQuorum(approvals: Approval[], digestOf: Buffer, orderClass: OrderClass, trusted: Trusted): void {
-  const quorum = trusted.roster.policy.quorum[orderClass]
-  const { members, refusals } = countApprovals(approvals, digestOf, trusted, approverRoles(orderClass))
+  const quorum = trusted.rules.quorum[orderClass]
+  const { members, refusals } = countApprovals(approvals, digestOf, trusted, trusted.rules.roles[orderClass])
   if (members.length >= quorum) return
   throw new BulkheadError('UNPROVEN', `${members.length} of ${quorum} approvals hold. ${refusals.join(' ')}`.trim())
 }

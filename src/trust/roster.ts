@@ -1,5 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { BulkheadError } from '../base/errors.ts'
+import { attestationShape } from './attestation.ts'
+import { policyShape, ROLES, type Rules, strictest } from './policy.ts'
 import {
   alias,
   base64,
@@ -15,9 +17,7 @@ import {
   uuid,
   whole,
 } from './shape.ts'
-import { decodeStatement, sha256 } from './statement.ts'
-
-export const ROLES = ['owner', 'operator', 'approver', 'responder', 'auditor', 'dpo'] as const
+import { decodeStatement, sha256, statementDigest } from './statement.ts'
 
 const passkey = object(
   {
@@ -27,7 +27,7 @@ const passkey = object(
     software: flag, // a key in a file: only accepted while policy.softwarePasskeys
     origins: listOf(line, 8), // exact origins this passkey may sign at
   },
-  { aaguid: uuid, hpke: base64 }, // hpke: public key sealed to in the directory, derived from the passkey's PRF
+  { aaguid: uuid, hpke: base64, attestation: attestationShape }, // hpke: public key sealed to in the directory, derived from the passkey's PRF
 )
 
 const member = object({
@@ -37,8 +37,6 @@ const member = object({
   passkeys: listOf(passkey, 16),
 })
 
-const quorum = whole(1, 20)
-
 const rosterShape = object({
   type: oneOf('bulkhead-roster/v1'),
   version: whole(0, 1_000_000),
@@ -46,11 +44,7 @@ const rosterShape = object({
   name: text(/^[a-z0-9][a-z0-9.-]{0,60}$/, 'a ledger name'),
   createdAt: time,
   members: listOf(member, 200),
-  policy: object({
-    quorum: object({ read: quorum, change: quorum, trust: quorum, destroy: quorum }),
-    softwarePasskeys: flag,
-    longestOrder: time, // seconds
-  }),
+  policy: policyShape,
   app: object({ origin: line, rpId: text(/^[a-z0-9.-]{1,200}$/, 'a host name') }),
   units: listOf(object({ id: uuid, alias, publicKey: base64 }), 10_000),
   keys: object({
@@ -68,12 +62,17 @@ export type Roster = ReturnType<typeof rosterShape>
 export type Member = Roster['members'][number]
 export type Passkey = Member['passkeys'][number]
 
-/** A roster that was checked, with what every verification needs at hand. */
+/** When a passkey's approvals begin to count, in seconds: 0 for those of the genesis. */
+type Known = { member: Member; passkey: Passkey; key: KeyObject; countsFrom: number }
+
+/** A roster that was checked, with what every verification needs at hand. `time`: that of the newest checkpoint, in seconds; in the genesis alone nothing cools off. */
 export type Trusted = {
   roster: Roster
   genesisDigest: Buffer // 32 bytes
-  passkeys: Map<string, { member: Member; passkey: Passkey; key: KeyObject }> // by credential id
+  passkeys: Map<string, Known> // by credential id
   voucherKey: KeyObject
+  rules: Rules
+  time: number
 }
 
 /** Opens the roster's genesis, whose digest the caller pins in its own configuration. Throws UNPROVEN when it is another one. */
@@ -83,17 +82,38 @@ export function openGenesis(genesis: string, pinnedDigest: string): Trusted {
     throw new BulkheadError('UNPROVEN', 'The roster genesis is not the one this installation was made with.', {
       remedy: 'Put genesis.json back from a backup; it is public and its digest is printed by init.',
     })
-  const roster = decodeStatement(genesis, rosterShape, 'roster')
+  const roster = decodeRoster(genesis)
+  const voucherKey = spki(roster.keys.voucher)
+  return {
+    roster,
+    genesisDigest,
+    passkeys: passkeysOf(roster, () => 0),
+    voucherKey,
+    rules: strictest([roster.policy]),
+    time: 0,
+  }
+}
+
+/** Throws UNPROVEN where one passkey stands for two members. */
+export function passkeysOf(
+  roster: Roster,
+  countsFrom: (credential: string, member: string) => number,
+): Trusted['passkeys'] {
   const passkeys: Trusted['passkeys'] = new Map()
   for (const member of roster.members)
     for (const passkey of member.passkeys) {
       if (passkeys.has(passkey.id))
         throw new BulkheadError('UNPROVEN', 'One passkey stands for two members in the roster.')
-      passkeys.set(passkey.id, { member, passkey, key: spki(passkey.publicKey) })
+      const key = spki(passkey.publicKey)
+      passkeys.set(passkey.id, { member, passkey, key, countsFrom: countsFrom(passkey.id, member.id) })
     }
-  return { roster, genesisDigest, passkeys, voucherKey: spki(roster.keys.voucher) }
+  return passkeys
 }
 
+export const decodeRoster = (statement: string): Roster => decodeStatement(statement, rosterShape, 'roster')
 export const genesisDigestOf = (genesis: string): string => sha256(`bulkhead-roster/v1\n${genesis}`).toString('hex')
+/** What owners approve of a later version. */
+export const rosterDigest = (statement: string, genesisDigest: Buffer): Buffer =>
+  statementDigest('bulkhead-roster/v1', genesisDigest, statement)
 export const checkRoster: Check<Roster> = rosterShape
 const spki = (der: string) => createPublicKey({ key: Buffer.from(der, 'base64'), format: 'der', type: 'spki' })

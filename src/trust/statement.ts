@@ -10,6 +10,10 @@ export type StatementType =
   | 'bulkhead-group/v1'
   | 'bulkhead-push-certificate/v1'
   | 'bulkhead-voucher/v1'
+  | 'bulkhead-roster/v1'
+  | 'bulkhead-freeze/v1'
+  | 'bulkhead-thaw/v1'
+  | 'bulkhead-cancel/v1'
 
 /** SHA-256(type ‖ "\n" ‖ genesis digest ‖ JCS(statement)): the genesis digest keeps a statement of one installation from meaning anything in another. */
 export function statementDigest(type: StatementType, genesisDigest: Buffer, text: string): Buffer {

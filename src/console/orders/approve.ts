@@ -2,7 +2,7 @@ import { BulkheadError } from '../../base/errors.ts'
 import { type Approval, verifyApproval } from '../../trust/approval.ts'
 import { canonical } from '../../trust/canonical.ts'
 import { classOf, type OrderClass } from '../../trust/class.ts'
-import { approverRoles, decodeOrder, targetsDigest } from '../../trust/order.ts'
+import { decodeOrder, targetsDigest } from '../../trust/order.ts'
 import type { Member } from '../../trust/roster.ts'
 import { sha256Hex } from '../../trust/statement.ts'
 import { decodeTemplate } from '../../trust/template.ts'
@@ -33,7 +33,7 @@ export async function approveOrder(desk: Desk, id: string, approval: Approval): 
   await storeApproval(desk.db, id, member.id, approval)
   desk.log.info('order.approval', { order: id, member: member.id })
   const counted = await countedApprovals(desk, id, read.digest, orderClass)
-  if (counted.length < desk.trusted.roster.policy.quorum[orderClass]) return
+  if (counted.length < desk.trusted.rules.quorum[orderClass]) return
   await appendLeaves(desk, 'main', leavesOf(row, read, orderClass, counted))
   await release(desk, row, read)
 }
@@ -59,7 +59,7 @@ function requireOpen(desk: Desk, row: OrderRow, { statement }: Read) {
 
 function requireApprover(desk: Desk, approval: Approval, digest: Buffer, orderClass: OrderClass): Member {
   const member = verifyApproval(approval, digest, desk.trusted)
-  if (member.roles.some(role => approverRoles(orderClass).includes(role))) return member
+  if (member.roles.some(role => desk.trusted.rules.roles[orderClass].includes(role))) return member
   throw new BulkheadError('FORBIDDEN', `${member.alias} has no role that may approve an order that can ${orderClass}.`)
 }
 

@@ -125,5 +125,5 @@ async function store(desk: Desk, caller: string, order: Order | StandingOrder, d
 const summary = (desk: Desk, order: string, built: Built) => ({
   order,
   class: built.class,
-  quorum: desk.trusted.roster.policy.quorum[built.class],
+  quorum: desk.trusted.rules.quorum[built.class],
 })

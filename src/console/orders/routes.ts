@@ -105,7 +105,7 @@ const common = (desk: Desk, row: Row, { action, expiresAt }: { action: string; e
   kind: row.kind,
   action,
   class: row.class,
-  quorum: desk.trusted.roster.policy.quorum[row.class],
+  quorum: desk.trusted.rules.quorum[row.class],
   createdAt: row.created_at.toISOString(),
   expiresAt: new Date(expiresAt * 1000).toISOString(),
 })

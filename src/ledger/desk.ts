@@ -1,0 +1,41 @@
+import { canonical } from '../trust/canonical.ts'
+import type { Control } from '../trust/control.ts'
+import { type Delivery, PERMITS_PREFIX, type Permits } from './api.ts'
+import type { Deliveries } from './deliveries.ts'
+import type { Sequence } from './sequence.ts'
+
+/** Where edges ask before a command goes out, and tell when it was answered. `clock`: milliseconds. */
+export type DeliveryDesk = ReturnType<typeof openDesk>
+
+export function openDesk({
+  main,
+  deliveries,
+  control,
+  clock,
+}: {
+  main: Sequence
+  deliveries: Deliveries
+  control: Control
+  clock: () => number
+}) {
+  const now = () => Math.floor(clock() / 1000)
+  return {
+    /** Judged and given their places in one turn, on disk before anybody is told: killed at any step, no grant is made twice. */
+    async deliver(asked: Delivery[]): Promise<Permits> {
+      const time = now()
+      const { verdicts, entries } = deliveries.judge(asked, time, control.trustedAt(time).rules)
+      await main.appendOwn(entries)
+      const commands = asked
+        .filter((_, at) => verdicts[at] === 'granted' || verdicts[at] === 'again')
+        .map(({ command }) => command)
+      const statement = canonical({ commands, time })
+      return { verdicts, statement, signature: main.signStatement(PERMITS_PREFIX, statement).toString('base64') }
+    },
+
+    async answered(commands: string[]): Promise<{ unknown: string[] }> {
+      const { unknown, entries } = deliveries.answer(commands, now())
+      await main.appendOwn(entries)
+      return { unknown }
+    },
+  }
+}
