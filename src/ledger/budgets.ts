@@ -35,21 +35,21 @@ export class Budgets {
   }
 
   #allows(budget: Budget, { kind, order, device, at }: Reach, fleet: number): boolean {
-    const { devices, percent, seconds, then } = budget
-    if (then === 'all' && this.#hasBegun(order, at - seconds)) return true
+    const { devices, percent, seconds, after } = budget
+    if (after === 'all' && this.#hasBegun(order, at - seconds)) return true
     const lately = this.#window(budget, kind, at)
     return lately.has(device) || lately.size < Math.max(devices, Math.floor((fleet * percent) / 100))
   }
 
   /** Counted once a second, since a fleet asks many times in it. */
-  #window({ seconds, then }: Budget, kind: string, at: number): Set<string> {
+  #window({ seconds, after }: Budget, kind: string, at: number): Set<string> {
     if (this.#counted.at !== at) this.#counted = { at, windows: new Map() }
-    const key = `${kind}/${seconds}/${then}`
+    const key = `${kind}/${seconds}/${after}`
     const found = this.#counted.windows.get(key)
     if (found) return found
     const lately = new Set<string>()
     for (const reach of this.#reached.get(kind)?.values() ?? [])
-      if (reach.at > at - seconds && !(then === 'all' && this.#hasBegun(reach.order, at - seconds)))
+      if (reach.at > at - seconds && !(after === 'all' && this.#hasBegun(reach.order, at - seconds)))
         lately.add(reach.device)
     this.#counted.windows.set(key, lately)
     return lately

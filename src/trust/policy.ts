@@ -9,14 +9,14 @@ const quorum = whole(1, 20)
 const roles = listOf(oneOf(...ROLES), ROLES.length)
 
 /**
- * How many devices a class may reach: the larger of `devices` and `percent` of the fleet within `seconds`. `then`: "wait" for the window to move
+ * How many devices a class may reach: the larger of `devices` and `percent` of the fleet within `seconds`. `after`: "wait" for the window to move
  * on, or "all": an order whose first delivery is `seconds` ago may reach the rest.
  */
 const budget = object({
   devices: whole(0, 100_000),
   percent: whole(0, 100),
   seconds: whole(60, 31 * 86_400),
-  then: oneOf('wait', 'all'),
+  after: oneOf('wait', 'all'),
 })
 export type Budget = ReturnType<typeof budget>
 
@@ -44,8 +44,8 @@ export type Budgets = Partial<Record<OrderClass, Budget>>
 export const DEFAULTS = {
   coolingOff: 86_400,
   budgets: {
-    destroy: { devices: 10, percent: 0, seconds: 86_400, then: 'wait' },
-    trust: { devices: 10, percent: 10, seconds: 3_600, then: 'all' },
+    destroy: { devices: 10, percent: 0, seconds: 86_400, after: 'wait' },
+    trust: { devices: 10, percent: 10, seconds: 3_600, after: 'all' },
   } as Budgets,
   roles: {
     read: ['operator', 'approver'],
@@ -92,5 +92,5 @@ export function strictest(policies: Policy[]): Rules {
 
 const budgetOf = ({ budgets }: Policy, name: OrderClass) => ({ ...DEFAULTS.budgets, ...budgets })[name]
 const distinct = (budgets: Budget[]) => [
-  ...new Map(budgets.map(one => [`${one.devices}/${one.percent}/${one.seconds}/${one.then}`, one])).values(),
+  ...new Map(budgets.map(one => [`${one.devices}/${one.percent}/${one.seconds}/${one.after}`, one])).values(),
 ]
