@@ -4,15 +4,21 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createAllowance } from '../src/base/allowance.ts'
 import { loadConfig } from '../src/base/config.ts'
+import { BulkheadError } from '../src/base/errors.ts'
 import { createLog } from '../src/base/log.ts'
 import { listen, stopWith } from '../src/base/process.ts'
+import { createGate } from '../src/edge/gate.ts'
 import { createIdentities } from '../src/edge/identity.ts'
 import { loadEdgeKeys } from '../src/edge/keys.ts'
 import { createOrders } from '../src/edge/orders.ts'
+import { createPermits } from '../src/edge/permits.ts'
+import { rememberIn } from '../src/edge/remembered.ts'
 import { createEdgeServer } from '../src/edge/server.ts'
 import { createEdgeStore } from '../src/edge/store.ts'
 import { createWriteback } from '../src/edge/writeback.ts'
 import { createIntakeClient } from '../src/intake/client.ts'
+import { followControl, ledgerClient } from '../src/ledger/client.ts'
+import { createFollower } from '../src/trust/follow.ts'
 import { openGenesis } from '../src/trust/roster.ts'
 import { BOOTSTRAP_TOKENS_AN_HOUR } from '../src/vault/api.ts'
 import { vaultForEdge } from '../src/vault/client.ts'
@@ -22,7 +28,8 @@ const config = loadConfig('edge')
 const log = createLog('edge')
 const clock = () => Math.floor(Date.now() / 1000)
 const keys = loadEdgeKeys(config.keysDir)
-const trusted = openGenesis(readFileSync(config.genesis, 'utf8'), config.genesisDigest)
+const genesis = readFileSync(config.genesis, 'utf8')
+const pinned = openGenesis(genesis, config.genesisDigest)
 const store = createEdgeStore(config.database!, log)
 const intake = createIntakeClient(() => {
   log.error('intake.hangs')
@@ -30,14 +37,32 @@ const intake = createIntakeClient(() => {
 })
 const vault = vaultForEdge(config.calls.vault!)
 const trace = createTracer(config.calls.watch!, log)
+const ledger = ledgerClient({ path: config.calls.ledger! })
+const memory = rememberIn(config.dataDir)
+const view = createFollower(genesis, pinned, memory.read())
+const following = followControl({
+  ledger,
+  view,
+  grown: () => memory.write(view.head),
+  failed(error) {
+    log.error('control.unfollowed', {}, error)
+    if (error instanceof BulkheadError && error.code !== 'UNAVAILABLE') trace('control-unproven')
+  },
+})
+const gate = createGate(view, clock)
+const trusted = view.trusted
 const context = {
   store,
   intake,
   vault,
-  identities: createIdentities(store, trusted, clock, trace),
-  orders: createOrders(store, trusted, keys.delivery, clock),
-  writeback: createWriteback(store, clock, log),
-  trusted,
+  identities: createIdentities(store, pinned, clock, trace),
+  orders: createOrders(store, ledger, trusted, keys.delivery, clock),
+  permits: createPermits(ledger, clock, trusted),
+  gate,
+  writeback: createWriteback(store, clock, log, gate.isOpen),
+  get trusted() {
+    return trusted()
+  },
   pathKey: keys.path,
   channelKey: createHmac('sha256', keys.path).update('bulkhead-channel/v1').digest(),
   clock,
@@ -59,5 +84,7 @@ await listen(servers[1]!, config.listen.tls!)
 stopWith(servers, async () => {
   context.writeback.close()
   await context.writeback.flush()
+  await following.close()
+  ledger.close()
   await store.close()
 })

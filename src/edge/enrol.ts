@@ -7,7 +7,7 @@ import { type Passed, passEnrolmentProfile, passPage, passPki } from './turnstil
 /** The enrolment profile. A GET uses nothing up: only an issued certificate does. */
 export async function enrolmentProfile(invitation: string, context: Context): Promise<Passed> {
   const { statement, approval, ...parts } = await context.vault.enrolmentProfile(invitation)
-  return passEnrolmentProfile(parts, statement, approval, context.clock(), context.trusted)
+  return passEnrolmentProfile(parts, statement, approval, context.gate.now(), context.trusted)
 }
 
 /** SCEP (RFC 8894). The edge reads nothing of it but the operation's name: the envelope goes on as it came. */

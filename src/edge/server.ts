@@ -10,7 +10,13 @@ import { frameHttp, proxyCertificate, readBody, sendNotFound, tlsCertificate } f
 import type { Passed } from './turnstile.ts'
 
 type Ask = { request: IncomingMessage; response: ServerResponse; id: string; token: string; query: string }
-type Route = { kind: TokenKind; methods: string[]; handle(ask: Ask, edge: Edge): Promise<Passed | null | undefined> }
+/** `open`: answers only while deliveries are not frozen. */
+type Route = {
+  kind: TokenKind
+  methods: string[]
+  open: boolean
+  handle(ask: Ask, edge: Edge): Promise<Passed | null | undefined>
+}
 export type Edge = { context: Context; publicUrl: string; trustedProxy: string | undefined }
 
 const MESSAGE = 4 * 1024 * 1024
@@ -21,18 +27,26 @@ export const ROUTES: Record<string, Route> = {
   'i/': {
     kind: 'invitation',
     methods: ['GET'],
+    open: false,
     handle: ({ id, token }, edge) => invitationPage(id, `${edge.publicUrl}/i/${token}`, edge.context),
   },
-  'i/profile': { kind: 'invitation', methods: ['GET'], handle: ({ id }, edge) => enrolmentProfile(id, edge.context) },
-  'd/scep': { kind: 'device', methods: ['GET', 'POST'], handle: pki },
+  'i/profile': {
+    kind: 'invitation',
+    methods: ['GET'],
+    open: true,
+    handle: ({ id }, edge) => enrolmentProfile(id, edge.context),
+  },
+  'd/scep': { kind: 'device', methods: ['GET', 'POST'], open: true, handle: pki },
   'd/checkin': {
     kind: 'device',
     methods: ['PUT', 'POST'],
+    open: true,
     handle: (ask, edge) => message(ask, edge, checkin),
   },
   'd/connect': {
     kind: 'device',
     methods: ['PUT', 'POST'],
+    open: false, // devices hear "nothing to do", and their answers count
     handle: (ask, edge) => message(ask, edge, connect),
   },
 }
@@ -67,12 +81,20 @@ async function serve(request: IncomingMessage, response: ServerResponse, edge: E
     return sendNotFound(response)
   }
   try {
+    if (found.route.open) requireOpen(found, edge.context)
     const answer = await found.route.handle({ request, response, ...found }, edge)
     if (answer === undefined) sendNotFound(response)
     else send(response, answer)
   } catch (error) {
     sendError(response, error, edge.context)
   }
+}
+
+/** A 503 is what devices come back after. They are woken once things go on. */
+function requireOpen({ route, id }: { route: Route; id: string }, { gate, writeback }: Context): void {
+  if (gate.isOpen()) return
+  if (route.kind === 'device') writeback.missed(id)
+  throw new BulkheadError('UNAVAILABLE', 'Nothing is given out at this time.')
 }
 
 /** The only place that writes a body to a device, and it takes nothing but what passed the turnstile. */

@@ -1,14 +1,17 @@
+import { verify } from 'node:crypto'
 import { BulkheadError } from '../base/errors.ts'
-import type { Approval } from '../trust/approval.ts'
+import { PERMITS_PREFIX } from '../ledger/api.ts'
+import { type Approval, countApprovals } from '../trust/approval.ts'
+import { canonical } from '../trust/canonical.ts'
 import { classOf, type OrderClass } from '../trust/class.ts'
-import { verifyInvitation } from '../trust/invitation.ts'
+import { type Invitation, verifyInvitation } from '../trust/invitation.ts'
+import { approvalLeaf, orderLeaf } from '../trust/leaves.ts'
 import {
   decodeOrder,
   decodeStanding,
   type Hole,
   type Order,
   orderDigest,
-  requireQuorum,
   type StandingOrder,
   standingDigest,
   targetsDigest,
@@ -24,13 +27,17 @@ import { enrolmentProfileBytes, PROFILE_IDENTIFIER } from '../wire/apple/enrolme
 import { allowedQueries, rightsNeededBy, TIERS } from '../wire/apple/rights.ts'
 import { decodeCertificate } from '../wire/pkcs/certificate.ts'
 import { encodeSignedDataFrom, issuerAndSerial } from '../wire/pkcs/signed-data.ts'
-import { encodeXmlPlist } from '../wire/plist/plist.ts'
+import { encodeXmlPlist, type PlistDict } from '../wire/plist/plist.ts'
+import { openCheckpoint } from '../wire/tlog/checkpoint.ts'
+import { verifierOf } from '../wire/tlog/cosignature.ts'
+import { leafHash, verifyInclusion } from '../wire/tlog/merkle.ts'
+import { decodeVkey, publicKeyObject } from '../wire/tlog/note.ts'
 
 // The turnstile: the one exit for bytes to a device. Rules of this file:
 // - only these functions make a `Passed`, and the server sends nothing else (a test looks for another way out);
-// - what is in a table proves nothing: approvals, targets and bodies are checked here against the pinned genesis;
+// - what is in a table proves nothing: approvals, targets and bodies are checked here against the roster as the control log has it;
 // - who the device is comes from its voucher alone;
-// - what fails is refused by a code and not sent.
+// - each guard is one row with a code of its own: what it refuses is not sent, and is a trace. `npm run drill -- mutate` takes out one row at a time.
 
 declare const passed: unique symbol
 export type Passed = { readonly bytes: Buffer; readonly contentType: string; readonly [passed]: true }
@@ -38,7 +45,22 @@ const pass = (bytes: Uint8Array, contentType: string) =>
   ({ bytes: Buffer.from(bytes), contentType }) as unknown as Passed
 
 const XML = 'application/xml; charset=utf-8'
-const refuse = (message: string) => new BulkheadError('REFUSED', message)
+
+/** What the turnstile says no with. `reason` is for watch, the message for people. */
+export class Refusal extends BulkheadError {
+  readonly reason: string
+  constructor(reason: string, message: string) {
+    super('REFUSED', message)
+    this.name = 'Refusal'
+    this.reason = reason
+  }
+}
+type Guard<Facts> = readonly [reason: string, message: string, holds: (facts: Facts) => boolean]
+
+/** The first guard that does not hold throws. */
+function requireAll<Facts>(guards: readonly Guard<Facts>[], facts: Facts): void {
+  for (const [reason, message, holds] of guards) if (!holds(facts)) throw new Refusal(reason, message)
+}
 
 /** An order as it was loaded, before anything of it is believed. */
 export type LoadedOrder = {
@@ -48,7 +70,9 @@ export type LoadedOrder = {
   targets: string[]
   approvals: Approval[]
 }
-/** An order whose approvals, body and targets hold. Kept, so that a fleet-wide order is verified once. */
+/** The ledger's proofs for the keys of `evidenceKeys`, in that order, all under one checkpoint. */
+export type Evidence = { checkpoint: string; proofs: ({ index: number; hashes: string[] } | null)[] }
+/** An order whose approvals, body, targets and place in the log hold. Kept, so that a fleet-wide order is verified once. */
 export type VerifiedOrder = {
   order: Order | StandingOrder
   class: OrderClass
@@ -56,67 +80,224 @@ export type VerifiedOrder = {
   rights: number
   targets: ReadonlySet<string> | 'all'
   channel: 'device' | 'user'
+  index: number // of its entry in the main log
 }
 
-/** Throws UNPROVEN or REFUSED by the first guard that fails. */
-export function verifyOrder(loaded: LoadedOrder, trusted: Trusted): VerifiedOrder {
-  const standing = loaded.kind === 'standing'
-  const order = standing ? decodeStanding(loaded.statement) : decodeOrder(loaded.statement)
-  if (sha256Hex(loaded.body) !== order.body) throw refuse('The body is not the one that was approved.')
+type OrderFacts = {
+  loaded: LoadedOrder
+  order: Order | StandingOrder
+  command: PlistDict
+  text: string
+  class: OrderClass
+  approved: number // members
+  logged: number // members whose approvals are in the log, with the order
+  cosignatures: number
+  trusted: Trusted
+}
+
+export const ORDER_GUARDS: readonly Guard<OrderFacts>[] = [
+  ['body', 'The body is not the one that was approved.', ({ loaded, order }) => sha256Hex(loaded.body) === order.body],
+  [
+    'action',
+    'The body is another action than the order says.',
+    ({ command, order }) => own(command, 'RequestType') === order.action,
+  ],
+  ['no-uuid', 'The body has no place for a CommandUUID.', ({ order }) => order.holes.includes('command-uuid')],
+  [
+    'holes',
+    'A hole does not stand exactly once.',
+    ({ order, text }) => order.holes.every(hole => text.split(`{{${hole}}}`).length === 2),
+  ],
+  [
+    'targets',
+    'The targets are not the ones that were approved.',
+    ({ loaded, order }) => !('targets' in order) || areTargets(order, loaded.targets),
+  ],
+  [
+    'standing-class',
+    'A standing order covers read and change only.',
+    ({ order, class: of }) => 'targets' in order || of === 'read' || of === 'change',
+  ],
+  [
+    'lifetime',
+    'The order lives longer than the roster allows.',
+    ({ order, trusted }) => order.expiresAt - order.notBefore <= trusted.rules.longestOrder,
+  ],
+  [
+    'quorum',
+    'Fewer members approved than the roster asks.',
+    ({ approved, class: of, trusted }) => approved >= trusted.rules.quorum[of],
+  ],
+  [
+    'unlogged',
+    'The ledger holds no proof of the order and its approvals.',
+    ({ logged, class: of, trusted }) => logged >= trusted.rules.quorum[of],
+  ],
+  [
+    'cosignatures',
+    'Too few witnesses have signed the checkpoint.',
+    ({ cosignatures, trusted }) => cosignatures >= trusted.rules.cosignatures,
+  ],
+]
+
+/** Throws a Refusal, or MALFORMED or UNPROVEN for what does not decode. */
+export function verifyOrder(loaded: LoadedOrder, evidence: Evidence, trusted: Trusted): VerifiedOrder {
+  const { order, digest } = readOrder(loaded, trusted)
   const command = decodeTemplate(loaded.body)
-  if (own(command, 'RequestType') !== order.action) throw refuse('The body is another action than the order says.')
   const orderClass = classOf(command, { mdmProfile: PROFILE_IDENTIFIER })
-  const digest = (standing ? standingDigest : orderDigest)(loaded.statement, trusted)
-  requireQuorum(loaded.approvals, digest, orderClass, trusted)
-  if (order.expiresAt - order.notBefore > trusted.roster.policy.longestOrder)
-    throw refuse('The order lives longer than the roster allows.')
+  const text = loaded.body.toString('utf8')
+  const given = approvalLeaves(loaded, digest, trusted)
+  const leaf = orderLeaf({ order: order.id, kind: loaded.kind, class: orderClass, digest: digest.toString('hex') })
+  const { holds, cosignatures } = loggedUnder(evidence, [leaf, ...given.map(one => one.leaf)], trusted)
+  const count = (approvals: Approval[]) =>
+    countApprovals(approvals, digest, trusted, trusted.rules.roles[orderClass]).members.length
+  const approved = count(loaded.approvals)
+  const logged = holds[0] ? count(given.filter((_, at) => holds[at + 1]).map(({ approval }) => approval)) : 0
+  const facts = { loaded, order, command, text, class: orderClass, trusted, approved, logged, cosignatures }
+  requireAll(ORDER_GUARDS, facts)
   return {
     order,
     class: orderClass,
-    body: templateOf(loaded.body, order.holes),
+    body: text,
     rights: rightsNeededBy(command),
-    targets: standing ? standingTargets(orderClass) : targetsOf(order as Order, loaded.targets),
+    targets: 'targets' in order ? new Set(loaded.targets) : 'all',
     channel: 'channel' in order ? order.channel : 'device',
+    index: evidence.proofs[0]!.index,
   }
 }
 
-function templateOf(body: Buffer, holes: readonly Hole[]): string {
-  const text = body.toString('utf8')
-  if (!holes.includes('command-uuid')) throw refuse('The body has no place for a CommandUUID.')
-  for (const hole of holes)
-    if (text.split(`{{${hole}}}`).length !== 2) throw refuse(`The hole ${hole} does not stand exactly once.`)
-  return text
+function readOrder(loaded: LoadedOrder, trusted: Trusted): { order: Order | StandingOrder; digest: Buffer } {
+  return loaded.kind === 'standing'
+    ? { order: decodeStanding(loaded.statement), digest: standingDigest(loaded.statement, trusted) }
+    : { order: decodeOrder(loaded.statement), digest: orderDigest(loaded.statement, trusted) }
 }
 
-function targetsOf(order: Order, devices: string[]): ReadonlySet<string> {
-  const targets = new Set(devices)
-  if (targets.size !== order.targets.count || targetsDigest([...targets]) !== order.targets.digest)
-    throw refuse('The targets are not the ones that were approved.')
-  return targets
+const areTargets = (order: Order, devices: string[]) =>
+  new Set(devices).size === order.targets.count && targetsDigest([...new Set(devices)]) === order.targets.digest
+
+/** Each approval by a passkey that the roster knows, with the entry that must be in the log. */
+function approvalLeaves({ approvals }: LoadedOrder, digest: Buffer, { passkeys }: Trusted) {
+  return approvals.flatMap(approval => {
+    const member = passkeys.get(approval.credentialId)?.member.id
+    return member === undefined ? [] : [{ approval, leaf: approvalLeaf(digest.toString('hex'), member, approval) }]
+  })
 }
 
-function standingTargets(orderClass: OrderClass): 'all' {
-  if (orderClass !== 'read' && orderClass !== 'change') throw refuse('A standing order covers read and change only.')
-  return 'all'
+/** What to ask the ledger's proofs for. */
+export function evidenceKeys(loaded: LoadedOrder, trusted: Trusted): string[] {
+  const { order, digest } = readOrder(loaded, trusted)
+  return [`order:${order.id}`, ...approvalLeaves(loaded, digest, trusted).map(({ leaf }) => leaf.unique)]
 }
 
+/** Which of these entries are in the main log, and how many witnesses signed its checkpoint. Throws UNPROVEN for a proof that is false. */
+function loggedUnder({ checkpoint, proofs }: Evidence, leaves: object[], { roster, rules }: Trusted) {
+  const witnesses = rules.cosignatures === 0 ? [] : (roster.policy.witnesses ?? [])
+  const log = verifierOf(decodeVkey(roster.keys.ledgerMain))
+  const others = witnesses.map(vkey => verifierOf(decodeVkey(vkey)))
+  const { size, root, verified } = openCheckpoint(checkpoint, `${roster.name}/main`, log, others)
+  const holds = leaves.map((leaf, at) => {
+    const proof = proofs[at]
+    if (!proof) return false
+    const hashes = proof.hashes.map(hash => Buffer.from(hash, 'base64'))
+    verifyInclusion(proof.index, size, leafHash(Buffer.from(canonical(leaf))), hashes, root)
+    return true
+  })
+  return { holds, cosignatures: verified.length - 1 }
+}
+
+/** What the control log says now, and what the ledger granted. `now` in seconds. */
+export type Gate = {
+  now: number
+  fresh: boolean
+  frozen: boolean
+  isCancelled: (order: string, index: number) => boolean
+}
 export type Fills = Partial<Record<Hole, string>>
-export type Delivery = { voucher: Voucher; channel: string; serial: number; now: number; fills: Fills }
+export type Delivery = { voucher: Voucher; channel: string; serial: number; fills: Fills }
+/** The CommandUUIDs that the ledger lets go out. */
+export type Permits = ReadonlySet<string>
 
-/** The bytes of one delivery of a verified order to one device. `now` in seconds. */
-export function passCommand(verified: VerifiedOrder, delivery: Delivery): Passed {
-  const { order } = verified
-  const { voucher, now } = delivery
-  if (now < order.notBefore) throw refuse('The order is not valid yet.')
-  if (now >= order.expiresAt) throw refuse('The order has expired.')
-  if (order.platform !== voucher.platform) throw refuse('The order is for another platform.')
-  if (verified.targets !== 'all' && !verified.targets.has(voucher.device))
-    throw refuse('The device is not among the targets.')
-  if ((delivery.channel === '') !== (verified.channel === 'device')) throw refuse('The order is for another channel.')
-  if (!isSerialOf(order, delivery.serial, now)) throw refuse('The order was not approved to be repeated.')
-  if ((TIERS[voucher.tier] & verified.rights) !== verified.rights)
-    throw refuse("The enrolment's rights do not allow this command.")
+const GATE_GUARDS: readonly Guard<{ gate: Gate }>[] = [
+  ['stale', 'Nobody knows whether a freeze has come: the control log is too old.', ({ gate }) => gate.fresh],
+  ['frozen', 'Deliveries are frozen.', ({ gate }) => !gate.frozen],
+]
+
+type DeliveryFacts = Delivery & { verified: VerifiedOrder; gate: Gate }
+
+export const DELIVERY_GUARDS: readonly Guard<DeliveryFacts>[] = [
+  ...GATE_GUARDS,
+  [
+    'cancelled',
+    'The order was cancelled.',
+    ({ verified, gate }) => !gate.isCancelled(verified.order.id, verified.index),
+  ],
+  ['early', 'The order is not valid yet.', ({ verified, gate }) => gate.now >= verified.order.notBefore],
+  ['expired', 'The order has expired.', ({ verified, gate }) => gate.now < verified.order.expiresAt],
+  [
+    'platform',
+    'The order is for another platform.',
+    ({ verified, voucher }) => verified.order.platform === voucher.platform,
+  ],
+  [
+    'not-a-target',
+    'The device is not among the targets.',
+    ({ verified, voucher }) => verified.targets === 'all' || verified.targets.has(voucher.device),
+  ],
+  [
+    'channel',
+    'The order is for another channel.',
+    ({ verified, channel }) => (channel === '') === (verified.channel === 'device'),
+  ],
+  [
+    'serial',
+    'The order was not approved to be repeated.',
+    ({ verified, serial, gate }) => isSerialOf(verified.order, serial, gate.now),
+  ],
+  [
+    'rights',
+    "The enrolment's rights do not allow this command.",
+    ({ verified, voucher }) => (TIERS[voucher.tier] & verified.rights) === verified.rights,
+  ],
+]
+
+const PERMIT_GUARD: Guard<{ permits: Permits; command: string }> = [
+  'permit',
+  'The ledger has not granted this delivery.',
+  ({ permits, command }) => permits.has(command),
+]
+
+/** All that can be checked before the ledger is asked, so that what cannot go out uses up no budget. */
+export function requireDeliverable(verified: VerifiedOrder, delivery: Delivery, gate: Gate): void {
+  requireAll(DELIVERY_GUARDS, { ...delivery, verified, gate })
+}
+
+/** The bytes of one delivery of a verified order to one device. */
+export function passCommand(verified: VerifiedOrder, delivery: Delivery, gate: Gate, permits: Permits): Passed {
+  requireDeliverable(verified, delivery, gate)
+  const command = commandUuid(verified.order.id, delivery.voucher.device, delivery.channel, delivery.serial)
+  requireAll([PERMIT_GUARD], { permits, command })
   return pass(Buffer.from(fill(verified, delivery)), XML)
+}
+
+const PERMIT_SECONDS = 60
+
+/** What the ledger granted, if it did so just now. Throws a Refusal. */
+export function openPermits(statement: string, signature: string, now: number, { roster }: Trusted): Permits {
+  const key = publicKeyObject(decodeVkey(roster.keys.ledgerMain).publicKey)
+  const signed = Buffer.from(`${PERMITS_PREFIX}${statement}`)
+  const { commands, time } = JSON.parse(statement) as { commands: string[]; time: number } // believed once the guards hold
+  requireAll(
+    [
+      [
+        'permit-unsigned',
+        'The ledger has not signed these permits.',
+        () => verify(null, signed, key, Buffer.from(signature, 'base64')),
+      ],
+      ['permit-old', 'The permits are not of now.', () => Math.abs(time - now) <= PERMIT_SECONDS],
+    ],
+    {},
+  )
+  return new Set(commands)
 }
 
 const DAY = 86_400 // seconds
@@ -136,7 +317,7 @@ function fill(verified: VerifiedOrder, { voucher, channel, serial, fills }: Deli
     }
     const value = holeValue(hole, verified.order.id, voucher, channel, serial) ?? fills[hole]
     if (value === undefined || !/^[A-Za-z0-9+/=_.-]{0,200000}$/.test(value))
-      throw refuse(`Nothing to fill ${hole} with.`)
+      throw new Refusal('fill', `Nothing to fill ${hole} with.`)
     text = text.replace(`{{${hole}}}`, value)
   }
   return text
@@ -148,19 +329,28 @@ function holeValue(hole: Hole, order: string, voucher: Voucher, channel: string,
   return undefined
 }
 
+type ProfileFacts = { parts: ProfileParts; invitation: Invitation; gate: Gate }
+export const PROFILE_GUARDS: readonly Guard<ProfileFacts>[] = [
+  ...GATE_GUARDS,
+  [
+    'profile',
+    'The profile is not what the invitation says.',
+    ({ parts, invitation }) => invitation.tier === parts.tier && invitation.signed === (parts.signer !== null),
+  ],
+]
+
 /** An enrolment profile for whoever holds an invitation that a member approved: tier, unit and rights are the statement's. */
 export function passEnrolmentProfile(
   parts: ProfileParts,
   statement: string,
   approval: Approval,
-  now: number,
+  gate: Gate,
   trusted: Trusted,
 ): Passed {
   const invitation = verifyInvitation(statement, approval, trusted)
-  if (now < invitation.notBefore || now >= invitation.expiresAt)
+  if (gate.now < invitation.notBefore || gate.now >= invitation.expiresAt)
     throw new BulkheadError('EXPIRED', 'The invitation has expired.')
-  if (invitation.tier !== parts.tier || invitation.signed !== (parts.signer !== null))
-    throw refuse('The profile is not what the invitation says.')
+  requireAll(PROFILE_GUARDS, { parts, invitation, gate })
   return pass(profileBytes(parts), 'application/x-apple-aspen-config')
 }
 
@@ -182,17 +372,42 @@ function profileBytes(parts: ProfileParts): Buffer {
 /** The one standing order that is in the genesis itself. Its body is worked out from the voucher: same identifier, URLs and rights, a fresh challenge. */
 export const RENEW_IDENTITY = '72656e65-7769-8000-8000-6964656e7469'
 
+type RenewalFacts = {
+  parts: ProfileParts
+  path: string | undefined
+  voucher: Voucher
+  gate: Gate
+  trusted: Trusted
+  permits: Permits
+  command: string
+}
+export const RENEWAL_GUARDS: readonly Guard<RenewalFacts>[] = [
+  ...GATE_GUARDS,
+  [
+    'renewal',
+    'The roster does not renew identities.',
+    ({ trusted }) => trusted.roster.standing.includes('renew-identity'),
+  ],
+  ['renewal-path', 'The profile has the URLs of another device.', ({ path, voucher }) => path === voucher.path],
+  [
+    'renewal-signed',
+    'The profile is not signed as the first one was.',
+    ({ parts, voucher }) => voucher.signed === (parts.signer !== null),
+  ],
+  PERMIT_GUARD,
+]
+
 export function passRenewal(
   parts: ProfileParts,
   pathOf: (token: string) => string | undefined,
-  voucher: Voucher,
-  serial: number,
+  { voucher, serial }: Pick<Delivery, 'voucher' | 'serial'>,
+  gate: Gate,
+  permits: Permits,
   trusted: Trusted,
 ): Passed {
-  if (!trusted.roster.standing.includes('renew-identity')) throw refuse('The roster does not renew identities.')
-  if (pathOf(parts.pathToken) !== voucher.path) throw refuse('The profile has the URLs of another device.')
+  const uuid = commandUuid(RENEW_IDENTITY, voucher.device, '', serial)
+  requireAll(RENEWAL_GUARDS, { parts, path: pathOf(parts.pathToken), voucher, gate, trusted, permits, command: uuid })
   const fixed = { ...parts, path: voucher.path, tier: voucher.tier, topic: voucher.topic, url: voucher.url }
-  if (voucher.signed !== (parts.signer !== null)) throw refuse('The profile is not signed as the first one was.')
   const command = dictOf([
     ['RequestType', 'InstallProfile'],
     ['Payload', profileBytes(fixed)],
@@ -201,7 +416,7 @@ export function passRenewal(
     encodeXmlPlist(
       dictOf([
         ['Command', command],
-        ['CommandUUID', commandUuid(RENEW_IDENTITY, voucher.device, '', serial)],
+        ['CommandUUID', uuid],
       ]),
     ),
     XML,

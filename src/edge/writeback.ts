@@ -20,6 +20,7 @@ export function createWriteback(
   store: Pick<EdgeStore, 'touch' | 'markSent' | 'wakePaths'>,
   clock: () => number,
   log: Log,
+  isOpen: () => boolean = () => true,
 ): Writeback {
   const seen = new Set<string>()
   const missed = new Set<string>()
@@ -28,8 +29,9 @@ export function createWriteback(
   let writing: Promise<void> | undefined
   let closed = false
 
-  /** What was missed again too soon waits; the last flush waits for nothing. */
+  /** What was missed again too soon waits, and all while nothing may be given out; the last flush waits for nothing. */
   function due(now: number): string[] {
+    if (!isOpen() && !closed) return []
     for (const [path, at] of woken) if (now - at >= WAKE_AGAIN) woken.delete(path)
     return [...missed].filter(path => closed || !woken.has(path))
   }

@@ -187,7 +187,7 @@ test('a parser that lets three messages in a row time out is hung up on, and the
   const intake = createIntakeClient(() => assert.fail('a fresh one came'))
   let gone = false
   const silent = await captured(intake, () => {})
-  void silent.gone.after(() => {
+  void silent.gone.then(() => {
     gone = true
   })
   for (let times = 0; times < 3; times++) {

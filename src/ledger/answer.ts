@@ -51,12 +51,13 @@ function logged(log: Sequence, index: number): Logged {
   return { index, entry: bytes.toString(), leafHash: leaf.toString('base64') }
 }
 
-/** All under the newest checkpoint. An entry that it does not cover yet is as good as none. */
-function proofs(log: Sequence, keys: string[]): Proofs {
+/** All under the newest checkpoint, for which the asker waits if it does not cover one of them yet. */
+async function proofs(log: Sequence, keys: string[]): Promise<Proofs> {
+  const indexes = keys.map(key => log.find(key))
+  while (indexes.some(index => index !== undefined && index >= log.head.size)) await log.publish()
   const { head, hashes } = log
-  const found = keys.map(key => {
-    const index = log.find(key)
-    if (index === undefined || index >= head.size) return null
+  const found = indexes.map(index => {
+    if (index === undefined) return null
     return { index, hashes: base64(inclusionProof(index, head.size, hashes)) }
   })
   return { checkpoint: head.note, size: head.size, proofs: found }

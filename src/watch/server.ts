@@ -8,9 +8,16 @@ import { alias, object, text, uuid, whole } from '../trust/shape.ts'
 
 const shape = object(
   { code: text(/^[a-z0-9-]{1,64}$/, 'a trace code') },
-  { device: uuid, order: uuid, count: whole(1, 1_000_000) },
+  { device: uuid, order: uuid, reason: text(/^[a-z0-9-]{1,64}$/, 'a reason'), count: whole(1, 1_000_000) },
 )
-type Row = { source: string; code: string; device: string | null; order: string | null; count: number }
+type Row = {
+  source: string
+  code: string
+  device: string | null
+  order: string | null
+  reason: string | null
+  count: number
+}
 const FLUSH_MS = 1_000 // what happens ten thousand times in it is one row
 const MOST_ROWS = 1_000
 const MOST_CODES = 200 // beyond MOST_ROWS a trace is counted without its device and order
@@ -26,7 +33,7 @@ export async function startWatch(options: { sockets: Record<string, string>; dat
   function add({ count, ...of }: Row) {
     let key = JSON.stringify(of)
     if (!waiting.has(key) && waiting.size >= MOST_ROWS) {
-      Object.assign(of, { device: null, order: null })
+      Object.assign(of, { device: null, order: null, reason: null })
       key = JSON.stringify(of)
     }
     const row = waiting.get(key)
@@ -38,11 +45,13 @@ export async function startWatch(options: { sockets: Record<string, string>; dat
     const rows = [...waiting.values()]
     waiting = new Map()
     if (rows.length === 0) return
-    const columns = (['source', 'code', 'device', 'order', 'count'] as const).map(name => rows.map(row => row[name]))
+    const columns = (['source', 'code', 'device', 'order', 'reason', 'count'] as const).map(name =>
+      rows.map(row => row[name]),
+    )
     try {
       await pool.query({
         name: 'traces',
-        text: 'insert into watch.trace (source, code, device_id, order_id, count) select * from unnest($1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::int[])',
+        text: 'insert into watch.trace (source, code, device_id, order_id, reason, count) select * from unnest($1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::int[])',
         values: columns,
       })
     } catch (error) {
@@ -55,8 +64,8 @@ export async function startWatch(options: { sockets: Record<string, string>; dat
   for (const [caller, path] of Object.entries(options.sockets)) {
     const source = alias(caller, 'caller')
     const trace = async (params: unknown) => {
-      const { code, device, order, count } = shape(params, 'trace')
-      add({ source, code, device: device ?? null, order: order ?? null, count: count ?? 1 })
+      const { code, device, order, reason, count } = shape(params, 'trace')
+      add({ source, code, device: device ?? null, order: order ?? null, reason: reason ?? null, count: count ?? 1 })
       return null
     }
     servers.push(await serveRpc({ path, caller, methods: { trace }, log }))
