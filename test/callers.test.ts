@@ -44,18 +44,26 @@ const TABLE: Record<string, Record<string, readonly string[]>> = {
 
 /** What each may append to the ledger, and where. */
 const APPENDS: Record<string, readonly string[]> = {
-  edge: ['main acknowledgement', 'main delivery', 'main refusal'],
   vault: ['main certificate', 'main consumed', 'main push', 'main release'],
-  console: ['control cancel', 'control roster', 'main approval', 'main group', 'main invitation', 'main order'],
+  console: [
+    'control cancel',
+    'control freeze',
+    'control roster',
+    'control thaw',
+    'main approval',
+    'main group',
+    'main invitation',
+    'main order',
+  ],
   watch: ['control freeze', 'main finding'],
-  supervisor: ['main start'],
+  supervisor: ['control freeze', 'main start'],
 }
 
 /** Every name that is asked for on every socket: the written ones, the live ones, and what nobody should have. */
 const names = new Set([
   ...Object.values(TABLE).flatMap(row => Object.values(row).flat()),
   ...Object.keys(callers),
-  ...Object.keys(ledgerFor('edge', {} as never)),
+  ...Object.keys(ledgerFor('edge', {} as never, {} as never)),
   ...[
     'constructor',
     '__proto__',
@@ -83,11 +91,12 @@ const closing: (() => Promise<unknown>)[] = []
 before(async () => {
   vault = await testVault()
   sockets.vault = vault.sockets
-  const key = () => generateKeyPairSync('ed25519').privateKey
   const ledger = await startLedger({
     dir: join(place, 'log'),
     name: 'example.test',
-    keys: { main: key(), control: key(), clock: key() },
+    keys: vault.roster.ledgerKeys,
+    genesis: vault.roster.genesis,
+    trusted: vault.roster.trusted,
     clock: Date.now,
     sockets: sockets.ledger!,
     http: { host: '127.0.0.1', port: 0 },

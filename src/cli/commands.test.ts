@@ -88,6 +88,8 @@ async function start() {
     dir: dataPath(home, 'ledger'),
     name: trusted.roster.name,
     keys: { main: key('main'), control: key('control'), clock: key('clock') },
+    genesis,
+    trusted,
     clock: Date.now,
     sockets: { console: socketPath(home, 'ledger', 'console'), vault: socketPath(home, 'ledger', 'vault') },
     http: { host: '127.0.0.1', port: 0 },

@@ -32,10 +32,10 @@ const newDir = () => join(place, String(folders++))
 
 async function open(dir: string, disk: Disk = openDisk(), clock = () => START) {
   const sequence = await Sequence.open({ disk, dir, log: 'main', signing, clock })
-  return { sequence, disk, ledger: ledgerFor('edge', { main: sequence, control: sequence }) }
+  return { sequence, disk, ledger: ledgerFor('console', { main: sequence, control: sequence }, {} as never) }
 }
 const entryOf = (number: number): NewEntry => ({
-  entry: `{"device":"d${number}","type":"delivery","unique":"delivery:${number}"}`,
+  entry: `{"group":"d${number}","type":"group","unique":"group:${number}"}`,
 })
 const entriesOf = (count: number, from = 0) => Array.from({ length: count }, (_, at) => entryOf(from + at))
 const indexes = (outcomes: Outcome[]) => outcomes.map(outcome => (outcome as Appended).index)

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { testRoster } from '../../test/support/roster.ts'
 import { silentLog } from '../base/log.ts'
 import { rpcClient } from '../base/rpc.ts'
 import { decodeBundle } from '../wire/tlog/tile.ts'
@@ -19,17 +20,19 @@ import { startLedger } from './server.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'blkl-'))
 after(() => rmSync(place, { recursive: true, force: true }))
-const pairs = {
-  main: generateKeyPairSync('ed25519'),
-  control: generateKeyPairSync('ed25519'),
-  clock: generateKeyPairSync('ed25519'),
-}
-const keys = { main: pairs.main.privateKey, control: pairs.control.privateKey, clock: pairs.clock.privateKey }
+const {
+  genesis,
+  trusted,
+  ledgerKeys: keys,
+} = testRoster({
+  voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+  seal: Buffer.alloc(32, 9).toString('base64'),
+})
 const signingOf = (log: 'main' | 'control') => ({
-  origin: `office/${log}`,
-  key: pairs[log].publicKey,
-  clockName: 'office/clock',
-  clockKey: pairs.clock.publicKey,
+  origin: `example.test/${log}`,
+  key: keys[log],
+  clockName: 'example.test/clock',
+  clockKey: keys.clock,
 })
 let dirs = 0
 
@@ -37,7 +40,17 @@ async function start(dir = join(place, String(dirs++)), clock = Date.now) {
   const socketOf = (caller: Caller) => join(place, `${caller}${dirs}`)
   const sockets = { edge: socketOf('edge'), watch: socketOf('watch') }
   const http = { host: '127.0.0.1', port: 0 }
-  const running = await startLedger({ dir, name: 'office', keys, clock, sockets, http, log: silentLog })
+  const running = await startLedger({
+    dir,
+    name: 'example.test',
+    genesis,
+    trusted,
+    keys,
+    clock,
+    sockets,
+    http,
+    log: silentLog,
+  })
   const [edge, watch] = [ledgerClient({ path: sockets.edge }), ledgerClient({ path: sockets.watch })]
   const close = async () => {
     edge.close()
@@ -202,6 +215,7 @@ test('a second ledger on the same store is refused, and the store is free again 
 
 const KILLED = `
 import { createPrivateKey } from 'node:crypto'
+import { testRoster } from '../../test/support/roster.ts'
 import { silentLog } from './src/base/log.ts'
 import { startLedger } from './src/ledger/server.ts'
 import { ledgerClient } from './src/ledger/client.ts'

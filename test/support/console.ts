@@ -23,13 +23,14 @@ export async function testConsole(options: { log?: Log } = {}) {
     startLedger({
       dir: join(folder, 'log'),
       name: 'example.test',
-      keys: ledgerKeys,
+      keys: vault.roster.ledgerKeys,
+      genesis: vault.roster.genesis,
+      trusted: vault.roster.trusted,
       clock: Date.now,
       sockets: { console: ledgerSocket },
       http: { host: '127.0.0.1', port: 0 },
       log: silentLog,
     })
-  const ledgerKeys = { main: ed25519(), control: ed25519(), clock: ed25519() }
   let ledger: Awaited<ReturnType<typeof openLedger>> | undefined = await openLedger()
   const client = ledgerClient({ path: ledgerSocket })
   const time = { shift: 0 }

@@ -2,11 +2,14 @@ import { createHash, generateKeyPairSync, type KeyObject, randomUUID, sign } fro
 import type { Approval } from '../../src/trust/approval.ts'
 import { canonical } from '../../src/trust/canonical.ts'
 import { genesisDigestOf, openGenesis, type Trusted } from '../../src/trust/roster.ts'
+import { encodeVkey, vkeyOf } from '../../src/wire/tlog/note.ts'
 
 /** A roster of members with software passkeys, and a way to let each of them approve a digest. */
 export type TestMember = { id: string; alias: string; roles: string[]; approve(digest: Buffer): Approval }
 export type TestRoster = {
   genesis: string
+  /** Private keys of the ledger that the roster names. */
+  ledgerKeys: { main: KeyObject; control: KeyObject; clock: KeyObject }
   trusted: Trusted
   unit: string
   owner: TestMember
@@ -20,6 +23,9 @@ const RP_ID = 'localhost'
 /** `voucher`: SPKI, `seal`: raw X25519; both base64, as generateVaultKeys returns them. */
 export function testRoster(keys: { voucher: string; seal: string }, options: { delivery?: string } = {}): TestRoster {
   const unit = randomUUID()
+  const [main, control, clock] = [ed25519(), ed25519(), ed25519()]
+  const vkey = (log: string, algorithm: 1 | 4, key: KeyObject) =>
+    encodeVkey(vkeyOf(`example.test/${log}`, algorithm, key))
   const people = {
     owner: person('owner-one', ['owner', 'operator', 'approver']),
     approver: person('approver-two', ['approver']),
@@ -39,9 +45,9 @@ export function testRoster(keys: { voucher: string; seal: string }, options: { d
       voucher: keys.voucher,
       seal: keys.seal,
       delivery: options.delivery ?? keys.seal,
-      ledgerMain: '',
-      ledgerControl: '',
-      ledgerClock: '',
+      ledgerMain: vkey('main', 1, main),
+      ledgerControl: vkey('control', 1, control),
+      ledgerClock: vkey('clock', 4, clock),
     },
     standing: ['renew-identity'],
   })
@@ -49,12 +55,15 @@ export function testRoster(keys: { voucher: string; seal: string }, options: { d
   return {
     genesis,
     trusted,
+    ledgerKeys: { main, control, clock },
     unit,
     owner: people.owner.test,
     approver: people.approver.test,
     operator: people.operator.test,
   }
 }
+
+const ed25519 = () => generateKeyPairSync('ed25519').privateKey
 
 function person(alias: string, roles: string[]) {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
