@@ -1,5 +1,6 @@
 import { BulkheadError } from '../base/errors.ts'
-import type { Rules } from '../trust/policy.ts'
+import { CLASSES, type Rules } from '../trust/policy.ts'
+import type { OrderClass } from '../trust/rules.ts'
 import type { Caller, Delivery, Verdict } from './api.ts'
 import { Budgets } from './budgets.ts'
 import { CommandIndex } from './commands.ts'
@@ -57,12 +58,12 @@ export class Deliveries implements LogState {
   judge(deliveries: readonly Delivery[], at: number, { budgets }: Rules): { verdicts: Verdict[]; entries: string[] } {
     const ahead = new Set<string>()
     const granted: DeliveryEntry['items'] = []
-    const verdicts = deliveries.map(({ command, order, device, class: kind, counted }): Verdict => {
+    const verdicts = deliveries.map(({ command, order, device, class: named, counted }): Verdict => {
+      const kind = isClass(named) ? named : 'destroy' // one that nobody knows is the worst
       const fate = this.#commands.fate(command)
       if (fate !== 'unknown') return fate === 'answered' ? 'answered' : 'again'
       if (ahead.has(command)) return 'again'
-      const limits = budgets[kind as keyof typeof budgets] ?? budgets.destroy // a class that nobody knows is the worst
-      if (counted && !this.#budgets.take({ kind, order, device, at }, limits, this.#fleet)) return 'budget'
+      if (counted && !this.#budgets.take({ kind, order, device, at }, budgets[kind], this.#fleet)) return 'budget'
       ahead.add(command)
       granted.push([command, order, device, kind, counted ? 1 : 0])
       return 'granted'
@@ -77,6 +78,8 @@ export class Deliveries implements LogState {
     return { unknown: of('unknown'), entries: entriesOf('acknowledgement', at, of('granted')) }
   }
 }
+
+const isClass = (name: string): name is OrderClass => (CLASSES as readonly string[]).includes(name)
 
 /** Written in the order of RFC 8785: at, items, type. */
 function entriesOf(type: 'delivery' | 'acknowledgement', at: number, items: readonly unknown[]): string[] {

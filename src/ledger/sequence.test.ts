@@ -87,7 +87,7 @@ test('every proof of a log of some thousand entries verifies, over bundles, tail
     hashes.map(hash => Buffer.from(hash, 'base64')),
   )
   assert.deepEqual(
-    await ledger.find({ log: 'main', unique: 'delivery:1033' }),
+    await ledger.find({ log: 'main', unique: 'group:1033' }),
     await ledger.entry({ log: 'main', index: 1033 }),
   )
   assert.deepEqual(check(dir), { size: 1537, findings: [] })
@@ -96,7 +96,7 @@ test('every proof of a log of some thousand entries verifies, over bundles, tail
 
 test('a unique key is used up once, the same entry again gets its first place, also after a restart', async () => {
   const dir = newDir()
-  const other = { entry: '{"device":"d9","type":"delivery","unique":"delivery:1"}' }
+  const other = { entry: '{"device":"d9","type":"group","unique":"group:1"}' }
   const before = await open(dir)
   assert.deepEqual(indexes(await append(before.ledger, [...entriesOf(3), entryOf(1)])), [0, 1, 2, 1])
   await before.disk.close()
@@ -105,14 +105,14 @@ test('a unique key is used up once, the same entry again gets its first place, a
   assert.equal((again as Appended).index, 1)
   assert.deepEqual(conflict, { code: 'CONFLICT', index: 1 } satisfies Conflict)
   assert.equal((fresh as Appended).index, 3)
-  assert.equal(await ledger.find({ log: 'main', unique: 'delivery:77' }), null)
+  assert.equal(await ledger.find({ log: 'main', unique: 'group:77' }), null)
   await disk.close()
 })
 
 test('of many who race for one unique key, one wins and the others learn where', async () => {
   const { ledger, disk } = await open(newDir())
   const racers = Array.from({ length: 20 }, (_, racer) => ({
-    entry: `{"racer":${racer},"type":"delivery","unique":"delivery:x"}`,
+    entry: `{"racer":${racer},"type":"group","unique":"group:x"}`,
   }))
   const outcomes = (await Promise.all(racers.map(racer => append(ledger, [racer])))).flat()
   assert.equal(outcomes.filter(outcome => 'promise' in outcome).length, 1)
@@ -125,19 +125,19 @@ test('a refused entry does not hold up the others', async () => {
   const bad: [string, string][] = [
     ['{"type":"certificate"}', 'FORBIDDEN'], // the vault's
     ['{"type":"toString"}', 'FORBIDDEN'],
-    ['{"type":"delivery","device":"d"}', 'BAD_REQUEST'], // not canonical
-    ['{"device":"a","device":"b","type":"delivery"}', 'BAD_REQUEST'], // a name twice
-    ['{"type":"delivery","unique":"consumed:1"}', 'BAD_REQUEST'], // another type's key
-    ['{"type":"delivery","unique":7}', 'BAD_REQUEST'],
-    ['{"a":"\\ud800","type":"delivery"}', 'BAD_REQUEST'],
-    ['{"n":1e400,"type":"delivery"}', 'BAD_REQUEST'],
+    ['{"type":"group","device":"d"}', 'BAD_REQUEST'], // not canonical
+    ['{"device":"a","device":"b","type":"group"}', 'BAD_REQUEST'], // a name twice
+    ['{"type":"group","unique":"consumed:1"}', 'BAD_REQUEST'], // another type's key
+    ['{"type":"group","unique":7}', 'BAD_REQUEST'],
+    ['{"a":"\\ud800","type":"group"}', 'BAD_REQUEST'],
+    ['{"n":1e400,"type":"group"}', 'BAD_REQUEST'],
     ['[]', 'BAD_REQUEST'],
     ['null', 'BAD_REQUEST'],
     ['{"a":1}', 'BAD_REQUEST'],
     ['{', 'BAD_REQUEST'],
     ['', 'BAD_REQUEST'],
-    [`{"a":"${'x'.repeat(16_384)}","type":"delivery"}`, 'LIMIT'],
-    [`{"a":${'['.repeat(5000)}${']'.repeat(5000)},"type":"delivery"}`, 'LIMIT'],
+    [`{"a":"${'x'.repeat(16_384)}","type":"group"}`, 'LIMIT'],
+    [`{"a":${'['.repeat(5000)}${']'.repeat(5000)},"type":"group"}`, 'LIMIT'],
   ]
   const outcomes = await append(ledger, [entryOf(0), ...bad.map(([entry]) => ({ entry })), entryOf(1)])
   assert.deepEqual(
@@ -145,7 +145,7 @@ test('a refused entry does not hold up the others', async () => {
     bad.map(([, code]) => code),
   )
   assert.deepEqual([(outcomes[0] as Appended).index, (outcomes.at(-1) as Appended).index], [0, 1])
-  const [mismatch] = await append(ledger, [{ ...entryOf(5), unique: 'delivery:6' }])
+  const [mismatch] = await append(ledger, [{ ...entryOf(5), unique: 'group:6' }])
   assert.equal((mismatch as Refusal).code, 'BAD_REQUEST')
   assert.equal((await sequence.publish()).size, 2)
   await disk.close()
@@ -312,7 +312,7 @@ test('after a failed write the ledger appends nothing more', async () => {
   await assert.rejects(append(ledger, entriesOf(1)), { code: 'UNAVAILABLE' })
   await assert.rejects(append(ledger, entriesOf(1)), { code: 'UNAVAILABLE' })
   assert.ok(sequence.broken)
-  assert.equal(await ledger.find({ log: 'main', unique: 'delivery:0' }), null)
+  assert.equal(await ledger.find({ log: 'main', unique: 'group:0' }), null)
   assert.equal((await sequence.publish()).size, 0)
   await disk.close()
 })
@@ -360,7 +360,7 @@ test('journal segments that full bundles hold are forgotten, and a restart needs
   const dir = newDir()
   const { sequence, ledger, disk } = await open(dir)
   const long = (number: number) => ({
-    entry: `{"a":"${'x'.repeat(16_000)}","type":"delivery","unique":"delivery:${number}"}`,
+    entry: `{"a":"${'x'.repeat(16_000)}","type":"group","unique":"group:${number}"}`,
   })
   for (let from = 0; from < 1300; from += 100)
     await append(
@@ -375,7 +375,7 @@ test('journal segments that full bundles hold are forgotten, and a restart needs
   await disk.close()
   const again = await open(dir)
   assert.equal(again.sequence.head.root.toString('hex'), sequence.head.root.toString('hex'))
-  assert.equal((await again.ledger.find({ log: 'main', unique: 'delivery:1299' }))?.index, 1299)
+  assert.equal((await again.ledger.find({ log: 'main', unique: 'group:1299' }))?.index, 1299)
   assert.deepEqual(indexes(await append(again.ledger, [long(3), long(1300)])), [3, 1300])
   await again.disk.close()
 })

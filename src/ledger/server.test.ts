@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -10,8 +10,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { testRoster } from '../../test/support/roster.ts'
 import { silentLog } from '../base/log.ts'
 import { rpcClient } from '../base/rpc.ts'
+import { canonical } from '../trust/canonical.ts'
 import { decodeBundle } from '../wire/tlog/tile.ts'
-import type { Appended, Caller } from './api.ts'
+import type { Appended, Caller, Delivery } from './api.ts'
 import { openHead } from './checkpoint.ts'
 import { ledgerClient } from './client.ts'
 import { openDisk } from './disk.ts'
@@ -36,9 +37,10 @@ const signingOf = (log: 'main' | 'control') => ({
 })
 let dirs = 0
 
+type Client = ReturnType<typeof ledgerClient>
 async function start(dir = join(place, String(dirs++)), clock = Date.now) {
   const socketOf = (caller: Caller) => join(place, `${caller}${dirs}`)
-  const sockets = { edge: socketOf('edge'), watch: socketOf('watch') }
+  const sockets = { edge: socketOf('edge'), watch: socketOf('watch'), console: socketOf('console') }
   const http = { host: '127.0.0.1', port: 0 }
   const running = await startLedger({
     dir,
@@ -51,13 +53,18 @@ async function start(dir = join(place, String(dirs++)), clock = Date.now) {
     http,
     log: silentLog,
   })
-  const [edge, watch] = [ledgerClient({ path: sockets.edge }), ledgerClient({ path: sockets.watch })]
+  const [edge, watch, desk] = [sockets.edge, sockets.watch, sockets.console].map(path => ledgerClient({ path })) as [
+    Client,
+    Client,
+    Client,
+  ]
   const close = async () => {
     edge.close()
     watch.close()
+    desk.close()
     await running.close()
   }
-  return { dir, sockets, url: running.url, edge, watch, close }
+  return { dir, sockets, url: running.url, edge, watch, desk, close }
 }
 
 /** A path exactly as written: fetch would tidy it. */
@@ -86,9 +93,9 @@ async function until<T>(act: () => Promise<T>): Promise<T> {
     }
 }
 
-test('the edge appends a delivery and has its proof within the sequencing time', async () => {
-  const { edge, close } = await start()
-  const [first] = (await edge.append({ log: 'main', entries: [{ entry: '{"type":"delivery"}' }] })) as [Appended]
+test('an entry has its proof within the sequencing time', async () => {
+  const { edge, desk, close } = await start()
+  const [first] = (await desk.append({ log: 'main', entries: [{ entry: '{"type":"group"}' }] })) as [Appended]
   const started = performance.now()
   const proof = await until(() => edge.prove({ log: 'main', index: first.index }))
   assert.ok(performance.now() - started < 1000)
@@ -98,10 +105,18 @@ test('the edge appends a delivery and has its proof within the sequencing time',
 })
 
 test('each socket is one caller: watch freezes, the edge does not', async () => {
-  const { edge, watch, close } = await start()
-  const freeze = { log: 'control' as const, entries: [{ entry: '{"type":"freeze"}' }] }
+  const { edge, watch, desk, close } = await start()
+  const at = Math.floor(Date.now() / 1000)
+  const entry = canonical({ type: 'freeze', unique: 'freeze:0a', at, watch: 'a-rule' })
+  const freeze = { log: 'control' as const, entries: [{ entry }] }
   assert.equal(((await edge.append(freeze))[0] as { code: string }).code, 'FORBIDDEN')
+  assert.equal(((await desk.append(freeze))[0] as { code: string }).code, 'FORBIDDEN') // in watch's name
   assert.equal(((await watch.append(freeze))[0] as Appended).index, 0)
+  const late = canonical({ type: 'freeze', unique: 'freeze:0b', at: at - 3600, watch: 'a-rule' })
+  assert.equal(
+    ((await watch.append({ log: 'control', entries: [{ entry: late }] }))[0] as { code: string }).code,
+    'BAD_REQUEST',
+  )
   assert.equal(((await watch.append({ ...freeze, log: 'main' }))[0] as { code: string }).code, 'FORBIDDEN')
   await close()
 })
@@ -139,9 +154,9 @@ test('the control log is signed anew when its time grows old; the main log is no
 })
 
 test('tiles are read over HTTP: full ones for ever, partial ones also from their full tile', async () => {
-  const { edge, url, close } = await start()
-  const entries = Array.from({ length: 300 }, (_, at) => ({ entry: `{"at":${at},"type":"delivery"}` }))
-  await edge.append({ log: 'main', entries })
+  const { edge, desk, url, close } = await start()
+  const entries = Array.from({ length: 300 }, (_, at) => ({ entry: `{"at":${at},"type":"group"}` }))
+  await desk.append({ log: 'main', entries })
   await until(() => edge.prove({ log: 'main', index: 299 }))
   const checkpoint = await get(url, '/main/checkpoint')
   assert.equal(checkpoint.headers['content-type'], 'text/plain; charset=utf-8')
@@ -215,17 +230,17 @@ test('a second ledger on the same store is refused, and the store is free again 
 
 const KILLED = `
 import { createPrivateKey } from 'node:crypto'
-import { testRoster } from '../../test/support/roster.ts'
 import { silentLog } from './src/base/log.ts'
 import { startLedger } from './src/ledger/server.ts'
 import { ledgerClient } from './src/ledger/client.ts'
-const { dir, socket, keys } = JSON.parse(process.env.LEDGER)
+import { genesisDigestOf, openGenesis } from './src/trust/roster.ts'
+const { dir, socket, keys, genesis } = JSON.parse(process.env.LEDGER)
 const load = pem => createPrivateKey(pem)
-await startLedger({ dir, name: 'office', keys: { main: load(keys.main), control: load(keys.control), clock: load(keys.clock) }, clock: Date.now, sockets: { edge: socket }, http: { host: '127.0.0.1', port: 0 }, log: silentLog })
-const edge = ledgerClient({ path: socket })
+await startLedger({ dir, name: 'example.test', keys: { main: load(keys.main), control: load(keys.control), clock: load(keys.clock) }, genesis, trusted: openGenesis(genesis, genesisDigestOf(genesis)), clock: Date.now, sockets: { console: socket }, http: { host: '127.0.0.1', port: 0 }, log: silentLog })
+const desk = ledgerClient({ path: socket })
 for (let from = 0; ; from += 20) {
-  const entries = Array.from({ length: 20 }, (_, at) => ({ entry: JSON.stringify({ type: 'delivery', unique: 'delivery:' + (from + at) }) }))
-  const outcomes = await edge.append({ log: 'main', entries })
+  const entries = Array.from({ length: 20 }, (_, at) => ({ entry: JSON.stringify({ type: 'group', unique: 'group:' + (from + at) }) }))
+  const outcomes = await desk.append({ log: 'main', entries })
   process.stdout.write(outcomes.at(-1).index + '\\n')
 }`
 
@@ -235,6 +250,7 @@ test('a ledger process killed with signal 9 starts again with every entry it had
   const setup = {
     dir,
     socket: join(place, 'k'),
+    genesis,
     keys: { main: pem(keys.main), control: pem(keys.control), clock: pem(keys.clock) },
   }
   const options = { cwd: join(import.meta.dirname, '../..'), env: { ...process.env, LEDGER: JSON.stringify(setup) } }
@@ -256,10 +272,113 @@ test('a ledger process killed with signal 9 starts again with every entry it had
   const { edge, close } = await start(dir)
   assert.equal(
     (await edge.entry({ log: 'main', index: answered })).entry,
-    `{"type":"delivery","unique":"delivery:${answered}"}`,
+    `{"type":"group","unique":"group:${answered}"}`,
   )
   assert.ok((await edge.prove({ log: 'main', index: answered })).size > answered)
   await close()
   for (const log of ['main', 'control'] as const)
     assert.deepEqual(fsck({ disk: openDisk(), dir: join(dir, log), log, signing: signingOf(log) }).findings, [])
+})
+
+const uuid = () => randomUUID()
+const delivery = (fields: Partial<Delivery> = {}): Delivery => ({
+  command: uuid(),
+  order: uuid(),
+  device: uuid(),
+  class: 'read',
+  counted: true,
+  ...fields,
+})
+const verdictsOf = async (edge: Client, deliveries: Delivery[]) => (await edge.deliver({ deliveries })).verdicts
+
+test('a command is granted once on however many edges, until its answer, and after a restart as before', async () => {
+  const first = await start()
+  const [one, two] = [delivery(), delivery()]
+  assert.deepEqual(await verdictsOf(first.edge, [one, two, one]), ['granted', 'granted', 'again'])
+  assert.deepEqual(
+    await first.edge.answered({ commands: [one.command, uuid()] }).then(({ unknown }) => unknown.length),
+    1,
+  )
+  assert.deepEqual(await verdictsOf(first.edge, [one, two]), ['answered', 'again'])
+  await first.close()
+  const again = await start(first.dir)
+  assert.deepEqual(await verdictsOf(again.edge, [one, two, delivery()]), ['answered', 'again', 'granted'])
+  await again.close()
+})
+
+test('ten devices are erased within a day, whoever asks and however often the ledger starts again', async () => {
+  let now = 1_800_000_000_000
+  const erase = () => delivery({ class: 'destroy' })
+  const first = await start(undefined, () => now)
+  const verdicts = await verdictsOf(first.edge, Array.from({ length: 7 }, erase))
+  assert.deepEqual(new Set(verdicts), new Set(['granted']))
+  await first.close()
+  const second = await start(first.dir, () => now)
+  const more = await verdictsOf(second.edge, Array.from({ length: 5 }, erase))
+  assert.deepEqual(more, ['granted', 'granted', 'granted', 'budget', 'budget'])
+  assert.deepEqual(await verdictsOf(second.edge, [delivery({ class: 'unheardof' })]), ['budget'])
+  now += 86_400_000
+  assert.deepEqual(await verdictsOf(second.edge, [erase()]), ['granted'])
+  await second.close()
+})
+
+test('a change of trust reaches ten devices in its first hour, and then all', async () => {
+  let now = 1_800_000_000_000
+  const { edge, close } = await start(undefined, () => now)
+  const order = uuid()
+  const trust = () => delivery({ class: 'trust', order })
+  const verdicts = await verdictsOf(edge, Array.from({ length: 12 }, trust))
+  assert.equal(verdicts.filter(verdict => verdict === 'granted').length, 10)
+  assert.deepEqual(await verdictsOf(edge, [delivery({ class: 'trust' })]), ['budget']) // another order has no hour of its own
+  now += 3_600_000
+  assert.deepEqual(new Set(await verdictsOf(edge, Array.from({ length: 50 }, trust))), new Set(['granted']))
+  await close()
+})
+
+test('nobody but an edge delivers, and what is no delivery is refused', async () => {
+  const { desk, sockets, close } = await start()
+  await assert.rejects(desk.deliver({ deliveries: [] }), { code: 'FORBIDDEN' })
+  await assert.rejects(desk.answered({ commands: [] }), { code: 'FORBIDDEN' })
+  const rpc = rpcClient({ path: sockets.edge, name: 'ledger' })
+  for (const deliveries of [
+    1,
+    [1],
+    [{}],
+    [{ ...delivery(), command: 'x' }],
+    [{ ...delivery(), counted: 1 }],
+    [{ ...delivery(), class: 'A' }],
+  ])
+    await assert.rejects(rpc.call('deliver', { deliveries }), { code: 'BAD_REQUEST' }, JSON.stringify(deliveries))
+  await assert.rejects(rpc.call('deliver', { deliveries: Array(1001).fill(delivery()) }), { code: 'LIMIT' })
+  rpc.close()
+  await close()
+})
+
+test("an authenticator's count that goes back is refused: there may be a copy of it", async () => {
+  const first = await start()
+  const approval = (count: number, credential = 'a'.repeat(64)) => ({
+    entry: canonical({ type: 'approval', unique: `approval:${uuid()}`, count, credential, member: uuid(), of: 'b' }),
+  })
+  const outcomes = await first.desk.append({
+    log: 'main',
+    entries: [
+      approval(0),
+      approval(0),
+      approval(5),
+      approval(5),
+      approval(4),
+      approval(0),
+      approval(6),
+      approval(0, 'c'),
+    ],
+  })
+  assert.deepEqual(
+    outcomes.map(outcome => ('code' in outcome ? outcome.code : 'taken')),
+    ['taken', 'taken', 'taken', 'FORBIDDEN', 'FORBIDDEN', 'FORBIDDEN', 'taken', 'taken'],
+  )
+  await first.close()
+  const again = await start(first.dir)
+  const [late] = await again.desk.append({ log: 'main', entries: [approval(6)] })
+  assert.equal((late as { code: string }).code, 'FORBIDDEN')
+  await again.close()
 })
