@@ -8,6 +8,7 @@ const log = createLog('app')
 const app = await startApp({
   config,
   log,
-  onSetup: ({ alias, passkey }) => void process.send?.({ t: 'setup', alias, credential: passkey }),
+  onSetup: ({ alias, passkey, freezeCodes }) =>
+    void process.send?.({ t: 'setup', alias, credential: passkey, freezeCodes }),
 })
 stopWith([], app.close)

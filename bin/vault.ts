@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import pg from 'pg'
 import { loadConfig } from '../src/base/config.ts'
 import { PATIENCE } from '../src/base/database.ts'
 import { createLog } from '../src/base/log.ts'
 import { stopWith } from '../src/base/process.ts'
 import { createIntakeClient } from '../src/intake/client.ts'
-import { ledgerClient } from '../src/ledger/client.ts'
+import { followFrom, ledgerClient } from '../src/ledger/client.ts'
 import { openGenesis } from '../src/trust/roster.ts'
 import { loadVaultKeys } from '../src/vault/keys.ts'
 import { startVault } from '../src/vault/server.ts'
+import { createTracer } from '../src/watch/client.ts'
 
 const config = loadConfig('vault')
 const log = createLog('vault')
@@ -24,10 +26,15 @@ process.on('message', (message: { t?: string }, handle: unknown) => {
   if (message.t === 'intake') intake.attach(handle as Socket)
 })
 const ledger = ledgerClient({ path: config.calls.ledger! })
+const genesis = readFileSync(config.genesis, 'utf8')
+const pinned = openGenesis(genesis, config.genesisDigest)
+const trace = createTracer(config.calls.watch!, log)
+const following = followFrom({ ledger, genesis, pinned, file: join(config.dataDir, 'control.json'), log, trace })
 const vault = await startVault({
   config,
   keys: loadVaultKeys(config.keysDir),
-  trusted: openGenesis(readFileSync(config.genesis, 'utf8'), config.genesisDigest),
+  pinned,
+  control: following.view,
   pg: pool,
   ledger,
   intake,
@@ -37,6 +44,7 @@ const vault = await startVault({
 })
 stopWith([], async () => {
   await vault.close()
+  await following.close()
   ledger.close()
   await pool.end()
 })

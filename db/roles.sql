@@ -29,6 +29,7 @@ to bulkhead_edge;
 grant usage on schema console, edge, vault to bulkhead_console;
 grant select, insert on console.orders, console.approval, console.invitation, console.group_version to bulkhead_console;
 grant update (state, approved_at) on console.orders to bulkhead_console;
+grant select, insert, delete on console.proposal, console.proposal_approval to bulkhead_console;
 grant select, insert, delete on console.session to bulkhead_console;
 grant select (device_id, platform, tier, unit_id, state, enrolled_at, last_seen, not_after, facts, facts_at, lost_mode, push_topic_ours) on edge.device to bulkhead_console;
 grant select (device_id, channel, seq, order_id, serial, state, attempts, expires_at, changed_at) on edge.pending to bulkhead_console;

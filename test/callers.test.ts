@@ -94,7 +94,7 @@ before(async () => {
   const ledger = await startLedger({
     dir: join(place, 'log'),
     name: 'example.test',
-    keys: vault.roster.ledgerKeys,
+    keys: vault.roster.ledger,
     genesis: vault.roster.genesis,
     trusted: vault.roster.trusted,
     clock: Date.now,

@@ -7,11 +7,12 @@ import {
 import { COSEALG, cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers'
 import { BulkheadError } from '../base/errors.ts'
 import type { Passkey } from '../trust/roster.ts'
-import { alias as aliasShape } from '../trust/shape.ts'
+import { alias as aliasShape, digest, listOf } from '../trust/shape.ts'
 import { sha256 } from '../trust/statement.ts'
 
 /** The first page of a new installation: one passkey, for whoever has seen the code in the terminal. */
-export type Owner = { alias: string; passkey: Passkey }
+/** `freezeCodes`: SHA-256 of the paper codes that the page made and shows; the codes themselves never come here. */
+export type Owner = { alias: string; passkey: Passkey; freezeCodes: string[] }
 export type SetupPlace = { code: string; origin: string; rpId: string }
 
 const ALGORITHMS: [number, Passkey['algorithm']][] = [
@@ -20,6 +21,7 @@ const ALGORITHMS: [number, Passkey['algorithm']][] = [
   [COSEALG.RS256, 'RS256'],
 ]
 const MOST_TRIES = 20
+const MOST_CODES = 20
 const LIFE_MS = 10 * 60_000
 
 export function createSetup({ code, origin, rpId }: SetupPlace, now: () => number) {
@@ -49,6 +51,7 @@ export function createSetup({ code, origin, rpId }: SetupPlace, now: () => numbe
     if (taken) throw new BulkheadError('CONFLICT', 'This installation has its owner.', { remedy: 'Sign in.' })
     checkCode(asked.code)
     const alias = aliasShape(asked.alias, 'alias')
+    const freezeCodes = listOf(digest, MOST_CODES)(asked.freezeCodes ?? [], 'freezeCodes')
     const credential = asked.credential as RegistrationResponseJSON
     const verified = await verifyRegistrationResponse({
       response: credential,
@@ -67,7 +70,8 @@ export function createSetup({ code, origin, rpId }: SetupPlace, now: () => numbe
     const { credential: made, aaguid } = verified.registrationInfo
     const { key, algorithm } = keyOf(made.publicKey)
     const publicKey = key.export({ format: 'der', type: 'spki' }).toString('base64')
-    return { alias, passkey: { id: made.id, publicKey, algorithm, aaguid, software: false, origins: [origin] } }
+    const passkey = { id: made.id, publicKey, algorithm, aaguid, software: false, origins: [origin] }
+    return { alias, passkey, freezeCodes }
   }
 
   function checkCode(given: unknown) {

@@ -23,7 +23,8 @@ import type { Order } from '../console/api.ts'
 import { openDatabase } from '../console/database.ts'
 import { openDesk } from '../console/desk.ts'
 import { type Console, startConsole } from '../console/server.ts'
-import { ledgerClient } from '../ledger/client.ts'
+import type { Ledger } from '../ledger/api.ts'
+import { followFrom, ledgerClient } from '../ledger/client.ts'
 import { type RunningLedger, startLedger } from '../ledger/server.ts'
 import { orderDigest } from '../trust/order.ts'
 import { openGenesis, type Trusted } from '../trust/roster.ts'
@@ -87,21 +88,35 @@ async function start() {
   ledger = await startLedger({
     dir: dataPath(home, 'ledger'),
     name: trusted.roster.name,
+    genesis,
+    trusted,
     keys: { main: key('main'), control: key('control'), clock: key('clock') },
     genesis,
     trusted,
     clock: Date.now,
-    sockets: { console: socketPath(home, 'ledger', 'console'), vault: socketPath(home, 'ledger', 'vault') },
+    sockets: {
+      console: socketPath(home, 'ledger', 'console'),
+      vault: socketPath(home, 'ledger', 'vault'),
+      supervisor: socketPath(home, 'ledger', 'cli'),
+    },
     http: { host: '127.0.0.1', port: 0 },
     log: silentLog,
   })
   const urls = { edge: 'http://127.0.0.1:1', console: '', app: '', ledger: ledger.url, edgeTls: '' }
   const keys = loadVaultKeys(keysPath(home, 'vault'))
   const toLedger = ledgerClient({ path: socketPath(home, 'ledger', 'vault') })
+  const pinned = trusted
+  const followed = (from: Pick<Ledger, 'control'>, of: string) => {
+    const file = join(dataPath(home, of), 'control.json')
+    const following = followFrom({ ledger: from, genesis, pinned, file, log: silentLog, trace: () => {} })
+    closers.push(following.close)
+    return following
+  }
   const vault = await startVault({
     config: { serves: { console: socketPath(home, 'vault', 'console') }, dataDir: dataPath(home, 'vault'), urls },
     keys,
-    trusted,
+    pinned: trusted,
+    control: followed(toLedger, 'vault').view,
     pg: database.connect('vault'),
     ledger: toLedger,
     intake: decoders(),
@@ -117,7 +132,8 @@ async function start() {
   const parts = {
     db,
     genesis,
-    trusted,
+    pinned: trusted,
+    control: followed(fromConsole.ledger, 'console').view,
     ...fromConsole,
     urls,
     deviceUrl: urls.edge,

@@ -49,7 +49,7 @@ export const commands: Record<string, Command> = {
     summary: 'make the keys and the genesis of a new installation',
     usage: '--owner ALIAS --software-passkey FILE [options]',
     about:
-      "Works offline, in an empty home. It makes every compartment's keys and the first roster, signed by the owner. Without this command, the first page of the admin app does the same with a real passkey.",
+      "Works offline, in an empty home. It makes every compartment's keys, the first roster, and eight paper codes that freeze every delivery, in FILE.freeze-codes. What destroys or changes trust takes two members: name the second with --member, or later with bulkhead roster propose. Without this command, the first page of the admin app does the same with a real passkey.",
     example: 'bulkhead init --home ./office --owner brisk-heron --software-passkey owner.json',
     options: {
       owner: text('ALIAS', 'alias of the first member'),
@@ -57,6 +57,10 @@ export const commands: Record<string, Command> = {
       member: many('ALIAS=FILE', 'a further member with a software passkey; may be repeated'),
       'app-port': text('N', 'port of the admin app, for ever part of its origin'),
       name: text('NAME', "name of the installation and of its ledger's origin"),
+      'cooling-off': text(
+        'TIME',
+        'how long a later member waits before their approvals count, for example 24h (default)',
+      ),
       json,
     },
     words: [0, 0],

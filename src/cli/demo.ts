@@ -14,6 +14,7 @@ import { programRoot } from '../supervisor/program.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { deviceAlias } from '../trust/alias.ts'
 import { type Args, whole } from './args.ts'
+import { freezeCodeHashes, makeFreezeCodes, writeFreezeCodes } from './freezecodes.ts'
 import { checkOwner, isInitialised, prepareHome } from './home.ts'
 import { initHome } from './init.ts'
 import { loadPasskey } from './passkey.ts'
@@ -24,10 +25,11 @@ import { buildWeb, startOptions, untilStopped } from './up.ts'
  * its devices live in a process of their own and know the server by public HTTP only.
  */
 const OWNER = 'demo-owner'
+const SECOND = 'demo-second' // what destroys takes two members
 const APP_PORT = 4780
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 const folderOf = (home: string) => join(home, 'demo')
-const passkeyOf = (home: string) => join(folderOf(home), 'owner.passkey')
+const passkeyOf = (home: string, alias = OWNER) => join(folderOf(home), `${alias === OWNER ? 'owner' : alias}.passkey`)
 /** Written when the office is complete: who uses which device, which the server does not know. */
 const registerOf = (home: string) => join(folderOf(home), 'office.json')
 type Device = { device: string; state: string; model: string; person?: string }
@@ -70,7 +72,11 @@ async function makeHome(home: string, wantedPort: number): Promise<boolean> {
   say('Making the demo office, once …')
   mkdirSync(folderOf(prepareHome(home)), { recursive: true })
   const appPort = await pickPort(loopbacks, wantedPort)
-  await initHome({ home, owner: OWNER, software: { [OWNER]: passkeyOf(home) }, appPort, name: 'demo-office' })
+  const software = { [OWNER]: passkeyOf(home), [SECOND]: passkeyOf(home, SECOND) }
+  const codes = makeFreezeCodes()
+  writeFreezeCodes(`${passkeyOf(home)}.freeze-codes`, codes)
+  const freezeCodes = freezeCodeHashes(codes)
+  await initHome({ home, owner: OWNER, software, appPort, name: 'demo-office', freezeCodes })
   return true
 }
 
@@ -116,6 +122,7 @@ async function furnish(home: string, urls: Urls, invitations: Opened['invitation
     'reported as lost',
   )
   await type('order', 'approve', order, '--passkey', passkeyOf(home))
+  await type('order', 'approve', order, '--passkey', passkeyOf(home, SECOND))
   const macs = found.devices
     .filter(({ model, state }) => model === 'mac' && state === 'in use')
     .map(({ device }) => device)
@@ -187,8 +194,8 @@ async function answerOf<T>(child: ChildProcess): Promise<T> {
 }
 
 /** What the app takes a software passkey from. */
-function linkOf(home: string): string {
-  const { alias, credentialId, privateKey } = loadPasskey(passkeyOf(home))
+function linkOf(home: string, of: string): string {
+  const { alias, credentialId, privateKey } = loadPasskey(passkeyOf(home, of))
   const key = Buffer.from(privateKey.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64').toString('base64url')
   return `${alias}.${credentialId}.${key}`
 }
@@ -198,9 +205,13 @@ function greet(home: string, urls: Urls, { people, devices }: Register) {
   say(`
 The demo office is open: ${people} people under aliases, ${devices.length} simulated devices.
 
-  Open   ${urls.app}/sign-in#passkey=${linkOf(home)}
+  Open   ${urls.app}/sign-in#passkey=${linkOf(home, OWNER)}
 
 It signs you in as ${OWNER} with a software passkey: a key in a file, good for trying out, never for real devices.
+What can destroy takes two members. The second is ${SECOND}, in another browser profile:
+
+         ${urls.app}/sign-in#passkey=${linkOf(home, SECOND)}
+
 Where to look first:
 ${[...states]
   .map(

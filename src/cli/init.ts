@@ -12,6 +12,7 @@ import { rawPublic } from '../wire/hpke.ts'
 import { encodeName, issueCertificate } from '../wire/pkcs/certificate.ts'
 import { encodeVkey, vkeyOf } from '../wire/tlog/note.ts'
 import { type Args, list, text, whole } from './args.ts'
+import { freezeCodeHashes, makeFreezeCodes, writeFreezeCodes } from './freezecodes.ts'
 import {
   dataPath,
   genesisPath,
@@ -23,6 +24,7 @@ import {
   writeHomeConfig,
   writeWhole,
 } from './home.ts'
+import { duration } from './output.ts'
 import { createSoftwarePasskey, publicPasskey } from './passkey.ts'
 
 /** What a genesis is made of: members with their passkeys, and where the app lives. */
@@ -35,6 +37,10 @@ export type InitOptions = {
   software?: Record<string, string>
   appPort: number
   name?: string
+  /** SHA-256 of the paper codes that freeze. */
+  freezeCodes?: string[]
+  /** Seconds before a later member's passkey counts, and before a weaker policy does. */
+  coolingOff?: number
 }
 
 /**
@@ -50,7 +56,7 @@ export async function initHome(options: InitOptions): Promise<{ genesisDigest: s
   let genesis: string
   try {
     const keys = makeKeys(home, options.name ?? `bulkhead-${randomBytes(4).toString('hex')}`)
-    genesis = canonical(makeGenesis(members, origin, keys))
+    genesis = canonical(makeGenesis(members, origin, keys, options))
     openGenesis(genesis, genesisDigestOf(genesis)) // what nobody could open is not written
     writeWhole(genesisPath(home), genesis, 0o644)
   } catch (error) {
@@ -141,7 +147,12 @@ function makeKeys(home: string, name: string): PublicKeys {
   }
 }
 
-function makeGenesis(members: Member[], origin: string, { name, ...keys }: PublicKeys): Roster {
+function makeGenesis(
+  members: Member[],
+  origin: string,
+  { name, ...keys }: PublicKeys,
+  { freezeCodes = [], coolingOff }: InitOptions,
+): Roster {
   return {
     type: 'bulkhead-roster/v1',
     version: 0,
@@ -150,9 +161,11 @@ function makeGenesis(members: Member[], origin: string, { name, ...keys }: Publi
     createdAt: now(),
     members,
     policy: {
-      quorum: { read: 1, change: 1, trust: 1, destroy: 1 },
+      quorum: { read: 1, change: 1, trust: 2, destroy: 2 }, // one person alone neither destroys nor changes whom devices trust
       softwarePasskeys: members.some(({ passkeys }) => passkeys.some(({ software }) => software)),
       longestOrder: 90 * 86_400,
+      freezeCodes,
+      ...(coolingOff !== undefined && { coolingOff }),
     },
     app: { origin, rpId: 'localhost' },
     units: [{ id: randomUUID(), alias: 'root', publicKey: keys.seal }],
@@ -221,25 +234,32 @@ export async function run(args: Args): Promise<number> {
       throw new BulkheadError('USAGE', `Two members are called ${alias}.`, { remedy: 'Give each an alias of its own.' })
     software[alias] = path
   }
-  for (const path of Object.values(software))
+  const codesFile = `${file}.freeze-codes`
+  for (const path of [...Object.values(software), codesFile])
     if (existsSync(path))
       throw new BulkheadError('CONFLICT', `${path} exists already.`, {
         remedy: 'Name a file that does not exist yet; it will be made.',
       })
   const appPort = whole(args, 'app-port', 1, 65_535) ?? (await pickPort(loopbacks))
   const name = text(args, 'name')
+  const codes = makeFreezeCodes()
+  const coolingOff = duration(args, 'cooling-off', 'h')
   const { genesisDigest } = await initHome({
     home: args.home,
     owner,
     software,
     appPort,
+    freezeCodes: freezeCodeHashes(codes),
     ...(name === undefined ? {} : { name }),
+    ...(coolingOff === undefined ? {} : { coolingOff }),
   })
+  writeFreezeCodes(codesFile, codes)
   process.stdout.write(
-    `${JSON.stringify({ home: args.home, genesisDigest, members: Object.keys(software), app: `http://localhost:${appPort}` })}\n`,
+    `${JSON.stringify({ home: args.home, genesisDigest, members: Object.keys(software), app: `http://localhost:${appPort}`, freezeCodes: codesFile })}\n`,
   )
   process.stderr.write(
-    'Software passkeys are keys in files: whoever copies the file can approve. Use real passkeys in production.\n',
+    'Software passkeys are keys in files: whoever copies the file can approve. Use real passkeys in production.\n' +
+      `${codes.length} paper codes that freeze every delivery are in ${codesFile}: print them, keep them apart, and delete the file.\n`,
   )
   return 0
 }

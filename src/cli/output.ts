@@ -44,13 +44,13 @@ export function pairs(rows: [string, string | number][]): string {
   return rows.map(([name, value]) => `${clean(name).padEnd(width)}  ${clean(String(value))}\n`).join('')
 }
 
-const UNITS: Record<string, number> = { m: 60, h: 3600, d: 86_400, w: 604_800 }
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
 /** Seconds of an option like 7d, 12h or 30m; a bare number counts `unit`s. Throws USAGE. */
 export function duration(args: Args, name: string, unit: 'h' | 'd'): number | undefined {
   const value = text(args, name)
   if (value === undefined) return undefined
-  const [, count, given = unit] = /^(\d{1,6})([mhdw])?$/.exec(value) ?? []
+  const [, count, given = unit] = /^(\d{1,6})([smhdw])?$/.exec(value) ?? []
   if (count !== undefined && Number(count) > 0) return Number(count) * UNITS[given]!
   throw new BulkheadError('USAGE', `--${name} ${value} is no duration.`, {
     remedy: `Write for example --${name} 7d or 12h.`,

@@ -20,8 +20,9 @@ function trustedWith(options: { software?: boolean; origins?: string[] } = {}): 
   const member: Member = { id: '0', alias: passkey.alias, roles: ['approver'], passkeys: [known] }
   const key = createPublicKey(createPrivateKey(passkey.privateKey))
   const policy = { softwarePasskeys: options.software ?? true }
-  const passkeys = new Map([[known.id, { member, passkey: known, key }]])
-  return { roster: { app, policy }, passkeys } as unknown as Trusted
+  const passkeys = new Map([[known.id, { member, passkey: known, key, countsFrom: 0 }]])
+  const rules = { ...policy, authenticators: [] }
+  return { roster: { app, policy }, passkeys, rules, time: 0 } as unknown as Trusted
 }
 const digest = sha256('a statement')
 

@@ -35,6 +35,7 @@ export const rosterOut = z
   .object({
     genesis: z.string(),
     genesisDigest: hex,
+    versions: z.array(z.string()), // the statements that followed the genesis, each naming the one before it
     app: z.object({ origin: z.string(), rpId: z.string() }),
     members: z.array(z.object({ alias: z.string(), credentialIds: z.array(z.string()) })),
     urls: z.object({ edge: z.string(), ledger: z.string() }),
@@ -135,6 +136,67 @@ export const orderOut = z
   .openapi('Order')
 export const ordersOut = z.object({ orders: z.array(orderLineOut), next: time.nullable() })
 
+// control: the roster's versions, freezes, thaws, cancellations
+export const controlOut = z.object({ checkpoint: z.string(), entries: z.array(z.string()) }).openapi('ControlPage')
+export const freezeIn = z.union([
+  signedIn,
+  z.strictObject({ code: z.string().regex(/^[0-9a-f-]{16,80}$/, 'a paper code') }),
+])
+const proposalKind = z.enum(['roster', 'thaw', 'cancel'])
+export const proposalIn = z.strictObject({
+  kind: proposalKind,
+  statement: z.string().max(65_000),
+  approval: approvalIn.optional(),
+})
+export const proposalOut = z
+  .object({
+    proposal: z.string(),
+    kind: proposalKind,
+    state: z.enum(['open', 'done', 'overtaken', 'expired']),
+    statement: z.string(),
+    digest: hex,
+    needed: z.int(),
+    approvals: z.array(z.string()), // aliases of members
+    missing: z.array(z.string()), // who could approve and has not
+    createdBy: z.string(),
+    createdAt: time,
+  })
+  .openapi('Proposal')
+export const proposalsOut = z.object({ proposals: z.array(proposalOut) })
+const roles = z.array(z.enum(['owner', 'operator', 'approver', 'responder', 'auditor', 'dpo']))
+const forEach = <S extends z.ZodType>(of: S) => z.object({ read: of, change: of, trust: of, destroy: of })
+const budget = z.object({ devices: z.int(), percent: z.int(), seconds: z.int(), after: z.enum(['wait', 'all']) })
+const rules = z.object({
+  quorum: forEach(z.int()),
+  roster: z.int(),
+  roles: forEach(roles),
+  budgets: forEach(z.array(budget)),
+  softwarePasskeys: z.boolean(),
+  longestOrder: z.int(),
+  coolingOff: z.int(),
+  cosignatures: z.int(),
+})
+export const standingOut = z
+  .object({
+    version: z.int(),
+    size: z.int(), // of the control log
+    root: z.string(),
+    time, // the newest that the ledger's clock signed
+    fresh: z.boolean(),
+    frozen: z.array(z.object({ index: z.int(), at: time, by: z.string() })), // each freeze that stands
+    members: z.array(
+      z.object({
+        id: uuid,
+        alias: z.string(),
+        roles,
+        passkeys: z.array(z.object({ id: z.string(), software: z.boolean(), countsFrom: z.int() })), // seconds; 0: from the genesis
+      }),
+    ),
+    rules, // with what still cools off
+    versions: z.array(z.object({ version: z.int(), at: z.int(), statement: z.string() })),
+  })
+  .openapi('Standing')
+
 // groups
 export const groupLineOut = z.object({ group: uuid, alias: z.string(), version: z.int(), devices: z.int() })
 export const groupOut = groupLineOut
@@ -170,6 +232,8 @@ export const pushIn = z.strictObject({
 })
 
 export type Roster = z.infer<typeof rosterOut>
+export type Proposal = z.infer<typeof proposalOut>
+export type ControlPage = z.infer<typeof controlOut>
 export type DeviceLine = z.infer<typeof deviceOut>
 export type DevicePage = z.infer<typeof devicePageOut>
 export type OrderDraft = z.infer<typeof orderIn>

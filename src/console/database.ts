@@ -44,6 +44,14 @@ export type Tables = {
     approval: Json<Approval>
     at: Generated<Date>
   }
+  'console.proposal': {
+    proposal_id: string
+    kind: 'roster' | 'thaw' | 'cancel'
+    statement: string
+    created_by: string
+    created_at: Generated<Date>
+  }
+  'console.proposal_approval': { proposal_id: string; member_id: string; approval: Json<Approval>; at: Generated<Date> }
   'console.session': { token_sha256: Buffer; member_id: string; expires_at: Date }
   'edge.device': {
     device_id: string

@@ -5,6 +5,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import type { Listen } from '../base/config.ts'
 import { BulkheadError } from '../base/errors.ts'
+import { controlRoutes } from './control/routes.ts'
 import type { Desk } from './desk.ts'
 import { deviceRoutes } from './devices/routes.ts'
 import { errorResponder } from './errors.ts'
@@ -37,6 +38,7 @@ export function createConsole(desk: Desk, caller: 'member' | 'local'): Api {
   sessionRoutes(api, desk)
   api.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Bulkhead console', version: '1' } })
   api.use('/api/*', caller === 'local' ? asLocal(desk) : requireSession(desk))
+  controlRoutes(api, desk)
   deviceRoutes(api, desk)
   orderRoutes(api, desk)
   groupRoutes(api, desk)

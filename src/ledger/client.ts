@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { BulkheadError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { recall, remember } from '../base/remember.ts'
 import { rpcClient } from '../base/rpc.ts'
-import type { ControlView } from '../trust/follow.ts'
+import { type ControlView, createFollower, FRESH, type Remembered } from '../trust/follow.ts'
+import type { Trusted } from '../trust/roster.ts'
 import type { Ledger } from './api.ts'
 
 /** The ledger over a caller's own socket. Throws BulkheadError: the ledger's own, or UNAVAILABLE where it is away. */
@@ -71,4 +75,57 @@ export function followControl(options: {
       await Promise.race([running, sleep(PATIENCE_MS, undefined, { ref: false })])
     },
   }
+}
+
+/**
+ * The same for a compartment with a folder of its own: what it has seen is remembered in `file`, so that nobody shows it a shorter or another
+ * log after a restart, and each entry that does not count is told.
+ */
+export function followFrom(options: {
+  ledger: Pick<Ledger, 'control'>
+  genesis: string
+  pinned: Trusted
+  file: string
+  log: Log
+  trace: (code: string) => void
+}): Following {
+  const { ledger, genesis, pinned, file, log, trace } = options
+  const view = createFollower(genesis, pinned, recall<Remembered>(file))
+  let told = 0
+  const failed = (error: unknown) => {
+    log.error('control.unfollowed', {}, error)
+    if (error instanceof BulkheadError && error.code === 'UNPROVEN') trace('control-unproven')
+  }
+  const grown = (size: number) => {
+    log.info('control.grown', { size })
+    for (const { index, why } of view.passedOver.slice(told)) {
+      log.error('control.passed-over', { index, why })
+      trace('control-passed-over')
+    }
+    told = view.passedOver.length
+    remember(file, view.head)
+  }
+  return followControl({ ledger, view, failed, grown })
+}
+
+/** The roster as it is now. Throws UNAVAILABLE before the control log was read for the first time. */
+export function trustedNow(view: Pick<ControlView, 'time' | 'trusted'>): Trusted {
+  if (view.time > 0) return view.trusted()
+  throw new BulkheadError('UNAVAILABLE', 'The roster is not known yet: the control log has not been read.', {
+    remedy: 'Try again in a moment.',
+  })
+}
+
+/** Throws UNAVAILABLE while deliveries are frozen, or while nobody knows whether they are. `now`: seconds. */
+export function requireThawed(view: Pick<ControlView, 'frozen' | 'isFresh'>, now: number): void {
+  if (!view.isFresh(now))
+    throw new BulkheadError('UNAVAILABLE', `The control log has said nothing for more than ${FRESH} seconds.`, {
+      remedy: 'See whether the ledger runs; everything waits until it does.',
+    })
+  const freeze = view.frozen()
+  if (!freeze) return
+  const since = new Date(freeze.at * 1000).toISOString()
+  throw new BulkheadError('UNAVAILABLE', `Everything is frozen since ${since}, by ${freeze.by}.`, {
+    remedy: 'See who has to agree to a thaw: bulkhead unfreeze --passkey FILE',
+  })
 }

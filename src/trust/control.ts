@@ -142,6 +142,8 @@ export function createControl(genesis: string, pinned: Trusted) {
       }
     }
     if (statement === undefined || approvals?.length !== 1) throw refused('nobody signed it')
+    // Otherwise one that was ended could be brought back under another key, by whoever has seen it.
+    if (unique !== `freeze:${sha256Hex(statement).slice(0, 32)}`) throw refused('its unique key is not its own')
     requireTimely(decodeStatement(statement, freezeShape, 'freeze').at, at)
     const member = verifyApproval(approvals[0]!, controlDigest('freeze', statement, pinned), trusted)
     if (!member.roles.some(role => role === 'responder' || role === 'owner'))
@@ -216,7 +218,7 @@ function requireTimely(at: number, logged: number) {
 }
 
 /** A version changes members, policy, units and standing orders; and somebody must be able to change it again. */
-function requireSound(roster: Roster, before: Roster) {
+export function requireSound(roster: Roster, before: Roster) {
   for (const part of ['name', 'app', 'keys'] as const)
     if (canonical(roster[part]) !== canonical(before[part])) throw refused(`a version cannot change the ${part}`)
   const aliases = new Set(roster.members.map(({ alias }) => alias))

@@ -16,7 +16,8 @@ import type { Uses } from './uses.ts'
 export type Verified = { invitation: Invitation; statement: string; approval: Approval }
 type Needs = {
   keys: VaultKeys
-  trusted: Trusted
+  /** As it is now. Throws UNAVAILABLE before the control log was read. */
+  roster: () => Trusted
   store: Store
   uses: Uses
   url: string
@@ -31,7 +32,7 @@ const LAST_SECOND = 0xffff_ffff // of a challenge
 
 /** Invitations and the profiles made from them. */
 export function createInvitations(needs: Needs) {
-  const { keys, trusted, store, uses, topic, random, clock: now } = needs
+  const { keys, roster, store, uses, topic, random, clock: now } = needs
   const kept = new Map<string, { until: number; value: Promise<Verified | undefined> }>()
 
   /** Undefined: nobody knows it. Throws UNPROVEN where no member of the roster approved exactly this. */
@@ -48,7 +49,7 @@ export function createInvitations(needs: Needs) {
   async function load(id: string): Promise<Verified | undefined> {
     const row = await store.findInvitation(id)
     if (!row) return undefined
-    const invitation = verifyInvitation(row.statement, row.approval, trusted)
+    const invitation = verifyInvitation(row.statement, row.approval, roster())
     if (invitation.id !== id) throw new BulkheadError('UNPROVEN', 'The row of an invitation holds another one.')
     return { invitation, ...row }
   }
@@ -98,7 +99,7 @@ export function createInvitations(needs: Needs) {
         tier: invitation.tier,
         topic: topic(),
         url: needs.url,
-        organisation: trusted.roster.name,
+        organisation: roster().roster.name,
       }
       return { ...withSigner(parts, invitation.signed), statement, approval }
     },
@@ -113,14 +114,14 @@ export function createInvitations(needs: Needs) {
         tier,
         topic,
         url,
-        organisation: trusted.roster.name,
+        organisation: roster().roster.name,
       }
       return withSigner(parts, signed)
     },
 
     /** The token of the invitation's page. Throws UNPROVEN, EXPIRED. */
     invite(statement: string, approval: Approval): { token: string } {
-      const invitation = verifyInvitation(statement, approval, trusted)
+      const invitation = verifyInvitation(statement, approval, roster())
       if (invitation.expiresAt <= now()) throw new BulkheadError('EXPIRED', 'The invitation has expired already.')
       return { token: encodeToken('invitation', invitation.id, keys.pathToken) }
     },

@@ -13,6 +13,8 @@ export type Leaves = {
   /** Resolves when the leaf is on the ledger's disk: true, or false where another leaf used up its `unique`. Throws UNAVAILABLE. */
   append(leaf: Leaf): Promise<boolean>
   find(unique: string): Promise<Record<string, unknown> | undefined>
+  /** The same as it is written, and where. */
+  place(unique: string): Promise<{ index: number; entry: string } | undefined>
 }
 
 export function createLeaves(ledger: VaultLedger): Leaves {
@@ -40,5 +42,6 @@ export function createLeaves(ledger: VaultLedger): Leaves {
       const found = await ledger.find({ log: 'main', unique })
       return found ? (JSON.parse(found.entry) as Record<string, unknown>) : undefined
     },
+    place: async unique => (await ledger.find({ log: 'main', unique })) ?? undefined,
   }
 }

@@ -62,6 +62,20 @@ async function until<T>(what: () => T | Promise<T>, limit = 5000): Promise<NonNu
   }
   throw new Error('It did not happen in time.')
 }
+test('while frozen nobody is woken, and with the thaw everybody for whom something waits', async () => {
+  vault.standing.frozen = { index: 1, at: 1, by: 'somebody' }
+  const [one, later] = [await device(), await device()]
+  await vault.owner.query("update edge.wake set due = now() + interval '1 day', attempts = 5 where device_id = $1", [
+    later.device,
+  ])
+  await wake()
+  await sleep(1_500) // more than one turn of the loop
+  assert.equal(apns.kept.get(one.token), undefined)
+  vault.standing.frozen = undefined
+  await until(() => apns.kept.get(one.token))
+  await until(() => apns.kept.get(later.token))
+})
+
 const due = (one: Made) => vault.owner.query('update edge.wake set due = now() where device_id = $1', [one.device])
 
 test('a device that is due is woken once, with its own token and magic, and later again', async () => {

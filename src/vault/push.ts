@@ -7,12 +7,14 @@ import type { DueRow, Settled, Store } from './store.ts'
 
 /** Wakes devices that have something to fetch, at once and then less and less often, until they come. */
 type Needs = {
-  store: Pick<Store, 'findDue' | 'settle'>
+  store: Pick<Store, 'findDue' | 'settle' | 'wakeWaiting'>
   seal: KeyObject
   apns: Apns
   topic: () => string
   /** False before a push certificate is there. */
   ready: () => boolean
+  /** While deliveries are frozen, or nobody knows whether they are, nobody is woken: there would be nothing to fetch. */
+  held: () => boolean
   clock: () => number // seconds
   log: Log
 }
@@ -50,9 +52,18 @@ export function startPush(needs: Needs): { wake(): void; close(): Promise<void> 
   const { store, log } = needs
   let closed = false
   let wakened = false
+  let held = false
   let rest: (() => void) | undefined
 
   async function pass(): Promise<boolean> {
+    if (needs.held()) {
+      held = true
+      return false
+    }
+    if (held) {
+      await store.wakeWaiting() // those who came meanwhile went with nothing
+      held = false
+    }
     if (!needs.ready()) return false
     const rows = await store.findDue(BATCH)
     if (rows.length === 0) return false

@@ -47,7 +47,8 @@ const AHEAD = 300
 type Imported = { pem: string; key: string; certificate: Certificate; topic: string; account: string; at: number }
 type Options = {
   dir: string
-  trusted: Trusted
+  /** As it is now. Throws UNAVAILABLE before the control log was read. */
+  roster: () => Trusted
   leaves: Pick<Leaves, 'append'>
   clock: () => number // seconds
   random: (size: number) => Buffer
@@ -56,7 +57,7 @@ type Options = {
 }
 
 export function openPushCertificate(options: Options): PushCertificate {
-  const { dir, trusted, leaves, clock, random, topicInUse, changed } = options
+  const { dir, roster, leaves, clock, random, topicInUse, changed } = options
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const placeholder = keptPlaceholder(dir, random)
   let imported = loadImported(dir)
@@ -88,6 +89,7 @@ export function openPushCertificate(options: Options): PushCertificate {
     },
 
     async import({ certificate: text, account, statement, approval }) {
+      const trusted = roster()
       const approved = verifyPush(statement, approval, trusted)
       requireFresh(approved.at, imported?.at, clock())
       const certificate = decodeCertificate(fromPem('CERTIFICATE', text))

@@ -5,7 +5,10 @@ import { scepRequest } from '../../test/support/scep.ts'
 import { type TestVault, testVault } from '../../test/support/vault.ts'
 import { sealAad } from '../intake/api.ts'
 import { canonical } from '../trust/canonical.ts'
+import { controlDigest } from '../trust/control.ts'
+import { orderLeaf } from '../trust/leaves.ts'
 import { orderDigest, targetsDigest } from '../trust/order.ts'
+import { sha256Hex } from '../trust/statement.ts'
 import { hpkeSeal, rawPublic } from '../wire/hpke.ts'
 import { decodeCertificate } from '../wire/pkcs/certificate.ts'
 import { encodeSignedData } from '../wire/pkcs/signing.ts'
@@ -140,8 +143,15 @@ test('intake that calls another signed message a GetBootstrapToken is not believ
   }
 })
 
-type OrderFields = { action?: string; targets?: string[]; expiresAt?: number; holes?: string[]; approvals?: number }
-async function order({ targets = [mac.id], approvals = 2, ...fields }: OrderFields = {}) {
+type OrderFields = {
+  action?: string
+  targets?: string[]
+  expiresAt?: number
+  holes?: string[]
+  approvals?: number
+  logged?: boolean
+}
+async function order({ targets = [mac.id], approvals = 2, logged = true, ...fields }: OrderFields = {}) {
   const { owner, approver, trusted } = vault.roster
   const id = randomUUID()
   const statement = canonical({
@@ -170,6 +180,11 @@ async function order({ targets = [mac.id], approvals = 2, ...fields }: OrderFiel
       member.id,
       member.approve(orderDigest(statement, trusted)),
     ])
+  if (logged) {
+    const digest = orderDigest(statement, trusted).toString('hex')
+    const leaf = canonical(orderLeaf({ order: id, kind: 'order', class: 'destroy', digest }))
+    await vault.ledger.append({ entries: [{ entry: leaf }] })
+  }
   return id
 }
 async function keepUnlockToken(device: string, of = device) {
@@ -196,6 +211,7 @@ test('no unlock token leaves without approvals, for another action, device or ti
     assert.rejects(vault.edge.unlockToken(await order(fields), mac.sha256), { code }, JSON.stringify(fields))
   const logged = releases('unlock').length
   await refused({ approvals: 1 }, 'UNPROVEN')
+  await refused({ logged: false }, 'UNPROVEN')
   await refused({ action: 'DeviceLock' }, 'REFUSED')
   await refused({ holes: ['command-uuid'] }, 'REFUSED')
   await refused({ expiresAt: vault.clock() - 1 }, 'EXPIRED')
@@ -209,6 +225,43 @@ test('no unlock token leaves without approvals, for another action, device or ti
   await assert.rejects(vault.edge.unlockToken(right, mac.sha256), { code: 'UNAVAILABLE' })
   vault.ledger.away = false
   assert.equal(releases('unlock').length, logged)
+})
+
+test('an order that the control log cancelled opens no unlock token', async () => {
+  await keepUnlockToken(mac.id)
+  const id = await order()
+  const { control } = vault.control
+  const { owner, trusted } = vault.roster
+  const at = vault.clock()
+  const statement = canonical({ type: 'bulkhead-cancel/v1', order: id, at, nonce: randomBytes(16).toString('hex') })
+  const approvals = [owner.approve(controlDigest('cancel', statement, trusted))]
+  const unique = `cancel:${sha256Hex(statement).slice(0, 32)}`
+  assert.equal(control.apply(canonical({ type: 'cancel', unique, at, statement, approvals })), undefined)
+  await assert.rejects(vault.edge.unlockToken(id, mac.sha256), { code: 'REFUSED' })
+})
+
+test('while frozen, or while nobody knows whether, the vault gives a device nothing', async () => {
+  await keepUnlockToken(mac.id)
+  const id = await order()
+  const { id: invitation } = await vault.invite()
+  const { path, challenge } = await vault.edge.enrolmentProfile(invitation)
+  const request = scepRequest(await vault.edge.caCertificates(), { challenge, key: mac.key })
+  const body = message('GetBootstrapToken')
+  const asks = {
+    profile: () => vault.edge.enrolmentProfile(invitation),
+    renewal: () => vault.edge.renewalProfile(mac.sha256),
+    certificate: () => vault.edge.scep(path, request.bytes),
+    bootstrap: () => ask(mac, body, mac),
+    unlock: () => vault.edge.unlockToken(id, mac.sha256),
+  }
+  const logged = vault.ledger.entries.length
+  for (const change of [{ frozen: { index: 3, at: 1, by: 'somebody' } }, { fresh: false }, { synced: false }]) {
+    Object.assign(vault.standing, change)
+    for (const [name, run] of Object.entries(asks)) await assert.rejects(run(), { code: 'UNAVAILABLE' }, name)
+    Object.assign(vault.standing, { frozen: undefined, fresh: true, synced: true })
+  }
+  assert.equal(vault.ledger.entries.length, logged)
+  assert.ok((await vault.edge.scep(path, request.bytes)).length > 0, 'and then it goes on')
 })
 
 test('the unlock token of one device, put into the row of another, does not open there', async () => {

@@ -6,7 +6,9 @@ import { BulkheadError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type Method, RpcReply, type RpcServer, serveRpc } from '../base/rpc.ts'
 import type { Intake } from '../intake/client.ts'
+import { requireThawed, trustedNow } from '../ledger/client.ts'
 import { approvalShape } from '../trust/approval.ts'
+import type { ControlView } from '../trust/follow.ts'
 import type { Trusted } from '../trust/roster.ts'
 import { type Check, digest, line, object, text, uuid } from '../trust/shape.ts'
 import { certsOnly } from '../wire/pkcs/signing.ts'
@@ -29,7 +31,10 @@ import { openValid } from './vouchers.ts'
 export type VaultOptions = {
   config: Pick<Config, 'serves' | 'dataDir' | 'urls' | 'publicUrl' | 'apns'>
   keys: VaultKeys
-  trusted: Trusted
+  /** The genesis: what no later version changes, which is name, app and keys. */
+  pinned: Trusted
+  /** The control log as far as it was read. */
+  control: Pick<ControlView, 'time' | 'trusted' | 'frozen' | 'isFresh' | 'control'>
   pg: Pool
   ledger: VaultLedger
   intake: Pick<Intake, 'ask'>
@@ -79,7 +84,10 @@ function guard(
   return Object.fromEntries(Object.entries(handlers).map(([name, handler]) => [name, guarded(name, handler)]))
 }
 
-function assemble({ config, keys, trusted, pg, ledger, intake, clock, random, log }: VaultOptions) {
+function assemble({ config, keys, pinned, control, pg, ledger, intake, clock, random, log }: VaultOptions) {
+  const roster = () => trustedNow(control)
+  /** Nothing that a device could use leaves while deliveries are frozen, or while nobody knows whether they are. */
+  const requireOpen = () => requireThawed(control, clock())
   const store = createStore(pg)
   const leaves = createLeaves(ledger)
   const uses = createUses(leaves)
@@ -87,16 +95,30 @@ function assemble({ config, keys, trusted, pg, ledger, intake, clock, random, lo
   const changed = () => apns.renew()
   const { topicInUse } = store
   const certificate = openPushCertificate({
-    ...{ dir: config.dataDir, trusted, leaves, clock, random, topicInUse, changed },
+    ...{ dir: config.dataDir, roster, leaves, clock, random, topicInUse, changed },
   })
   const { topic, identity } = certificate
   const ca = config.apns?.ca === undefined ? undefined : readFileSync(config.apns.ca, 'utf8')
   const apns = createApns({ url: config.apns?.url ?? APNS_URL, ca, identity, log })
   // Apple's own service is of no use without a certificate; a receiver that the operator names may not ask for one.
   const ready = () => identity() !== undefined || config.apns?.url !== undefined
-  const push = startPush({ store, seal: keys.seal, apns, topic, ready, clock, log })
-  const invitations = createInvitations({ keys, trusted, store, uses, url, topic, clock, random })
-  const scep = createIssuer({ keys, trusted, intake, leaves, store, uses, invitations, url, topic, clock, random, log })
+  const held = () => !control.isFresh(clock()) || control.frozen() !== undefined
+  const push = startPush({ store, seal: keys.seal, apns, topic, ready, held, clock, log })
+  const invitations = createInvitations({ keys, roster, store, uses, url, topic, clock, random })
+  const scep = createIssuer({
+    keys,
+    trusted: pinned,
+    intake,
+    leaves,
+    store,
+    uses,
+    invitations,
+    url,
+    topic,
+    clock,
+    random,
+    log,
+  })
   const may = createAllowance(BOOTSTRAP_TOKENS_AN_HOUR, 3600, clock)
   const caAndRa = certsOnly([keys.ca.certificate.der, keys.ra.certificate.der])
 
@@ -109,29 +131,41 @@ function assemble({ config, keys, trusted, pg, ledger, intake, clock, random, lo
     invitationPage: { params: object({ invitation: uuid }), run: ({ invitation }) => invitations.page(invitation) },
     enrolmentProfile: {
       params: object({ invitation: uuid }),
-      run: ({ invitation }) => invitations.profile(invitation),
+      run({ invitation }) {
+        requireOpen()
+        return invitations.profile(invitation)
+      },
     },
     renewalProfile: {
       params: object({ certificate: digest }),
-      run: async params =>
-        invitations.renewal(openValid(await store.findCertificate(params.certificate), trusted, clock())),
+      async run(params) {
+        requireOpen()
+        return invitations.renewal(openValid(await store.findCertificate(params.certificate), pinned, clock()))
+      },
     },
     caCertificates: { params: nothing, run: () => new RpcReply(null, caAndRa) },
     scep: {
       params: object({ path: uuid }),
-      run: async ({ path }, body) => new RpcReply(null, await scep(path, atMost(body, MAX_PKI))),
+      async run({ path }, body) {
+        requireOpen()
+        return new RpcReply(null, await scep(path, atMost(body, MAX_PKI)))
+      },
     },
     bootstrapToken: {
       params: object({ path: uuid, device: uuid, signature: text(/^[A-Za-z0-9+/=\s]{1,32768}$/, 'base64') }),
       run: async (params, body) => {
+        requireOpen()
         const ask = { ...params, body: atMost(body, MAX_CHECKIN) }
-        const token = await releaseBootstrapToken(ask, { keys, trusted, intake, leaves, store, clock, may })
+        const token = await releaseBootstrapToken(ask, { keys, trusted: pinned, intake, leaves, store, clock, may })
         return new RpcReply({ found: token !== undefined }, token ?? Buffer.alloc(0))
       },
     },
     unlockToken: {
       params: object({ order: uuid, certificate: digest }),
-      run: async ask => new RpcReply(null, await releaseUnlockToken(ask, { keys, trusted, leaves, store, clock })),
+      async run(ask) {
+        requireOpen()
+        return new RpcReply(null, await releaseUnlockToken(ask, { keys, pinned, control, leaves, store, clock }))
+      },
     },
     wake: { params: nothing, run: () => push.wake() },
     invite: {

@@ -79,6 +79,9 @@ const SQL = {
     left join edge.device d on d.device_id = w.device_id
     left join edge.user_channel u on u.device_id = w.device_id and u.channel = w.channel
     where w.due <= now() and not w.gone order by w.due limit $1`,
+  waiting: `
+    update edge.wake w set due = now(), attempts = 0 from edge.pending p
+    where p.device_id = w.device_id and p.channel = w.channel and p.expires_at > now() and not w.gone`,
   // A row that was made due again meanwhile has another time, and stays due; so does one that somebody is making due at this moment, since
   // waiting for many rows while others do the same could be waiting in a circle.
   forget: `
@@ -163,6 +166,8 @@ export function createStore(pg: Pool) {
     takeBootstrapToken: async (device: string) => (await query<{ sealed: Buffer }>('bootstrap', [device]))[0]?.sealed,
     /** Whether a device is enrolled under this push topic. */
     topicInUse: async (topic: string) => (await query('topic', [`"topic":"${topic}"`])).length > 0,
+    /** Whoever something waits for is due at once. */
+    wakeWaiting: () => query('waiting', []),
     findDue: (most: number) => query<DueRow>('due', [most]),
     async settle(all: Settled[]) {
       const over = all.filter(({ next }) => next === undefined)

@@ -1,12 +1,12 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Log, silentLog } from '../../src/base/log.ts'
 import { openDatabase } from '../../src/console/database.ts'
 import { openDesk } from '../../src/console/desk.ts'
 import { startConsole } from '../../src/console/server.ts'
-import { ledgerClient } from '../../src/ledger/client.ts'
+import { followFrom, ledgerClient } from '../../src/ledger/client.ts'
 import { startLedger } from '../../src/ledger/server.ts'
 import { type EnrolFields, enrolDevice } from './enrol.ts'
 import { testVault } from './vault.ts'
@@ -17,38 +17,44 @@ type Answer = { status: number; body: any }
 /** A console on a real database, with a real ledger and a real vault behind their sockets. */
 export async function testConsole(options: { log?: Log } = {}) {
   const vault = await testVault()
+  const { unit, trusted, genesis } = vault.roster
+  const time = { shift: 0 }
   const folder = mkdtempSync(join(tmpdir(), 'bulkhead-console-'))
   const ledgerSocket = join(folder, 'ledger')
   const openLedger = () =>
     startLedger({
       dir: join(folder, 'log'),
       name: 'example.test',
-      keys: vault.roster.ledgerKeys,
-      genesis: vault.roster.genesis,
-      trusted: vault.roster.trusted,
-      clock: Date.now,
+      genesis,
+      trusted,
+      keys: vault.roster.ledger,
+      clock: () => Date.now() + time.shift,
       sockets: { console: ledgerSocket },
       http: { host: '127.0.0.1', port: 0 },
       log: silentLog,
     })
   let ledger: Awaited<ReturnType<typeof openLedger>> | undefined = await openLedger()
   const client = ledgerClient({ path: ledgerSocket })
-  const time = { shift: 0 }
+  const log = options.log ?? silentLog
+  const file = join(folder, 'control.json')
+  const following = followFrom({ ledger: client, genesis, pinned: trusted, file, log, trace: () => {} })
   const desk = openDesk({
     db: openDatabase(vault.database.config('console'), silentLog),
-    genesis: vault.roster.genesis,
-    trusted: vault.roster.trusted,
+    genesis,
+    pinned: trusted,
+    control: following.view,
     vault: vault.console,
     ledger: client,
     urls: { edge: 'https://mdm.example.test', console: '', app: '', ledger: ledger.url, edgeTls: '' },
     deviceUrl: 'https://mdm.example.test',
-    log: options.log ?? silentLog,
+    log,
     now: () => new Date(Date.now() + time.shift),
   })
   const socket = join(folder, 'cli')
   const running = await startConsole(desk, { http: { host: '127.0.0.1', port: 0 }, socket })
   const url = `http://127.0.0.1:${running.port}`
   const bearer = { token: '' }
+  while (following.view.head.size === 0) await sleep(20) // the genesis is logged, and read
 
   async function ask(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(`${url}${path}`, {
@@ -62,7 +68,6 @@ export async function testConsole(options: { log?: Log } = {}) {
     return { status: response.status, body: await response.json() }
   }
 
-  const { unit, trusted } = vault.roster
   const place = { owner: vault.owner, genesisDigest: trusted.genesisDigest, voucherKey: vault.keys.voucher, unit }
 
   return {
@@ -93,6 +98,7 @@ export async function testConsole(options: { log?: Log } = {}) {
     },
     async close() {
       await running.close()
+      await following.close()
       client.close()
       await ledger?.close()
       await vault.close()
@@ -101,5 +107,3 @@ export async function testConsole(options: { log?: Log } = {}) {
   }
 }
 export type TestConsole = Awaited<ReturnType<typeof testConsole>>
-
-const ed25519 = () => generateKeyPairSync('ed25519').privateKey

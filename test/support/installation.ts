@@ -9,6 +9,7 @@ import { Pool } from 'pg'
 import type { Device } from '../../simulator/device.ts'
 import { consoleClient } from '../../src/cli/client.ts'
 import { readHomeConfig } from '../../src/cli/home.ts'
+import type { Approved } from '../../src/console/api.ts'
 import { bootstrapRole, embeddedDatabase, secret } from '../../src/supervisor/postgres.ts'
 import { isOurs, processes } from '../../src/supervisor/strays.ts'
 import { uuidText } from '../../src/trust/token.ts'
@@ -32,8 +33,11 @@ export type OrderShown = {
 }
 export type Installation = Awaited<ReturnType<typeof startInstallation>>
 
-/** `user`: another user, by number, and a copy of the program that this user can read; only root can choose one. */
-type Options = { up?: string[]; user?: { id: number; program: string } }
+/**
+ * `user`: another user, by number, and a copy of the program that this user can read; only root can choose one. `members`: how many there are
+ * besides the owner; `init`: further options of `bulkhead init`.
+ */
+type Options = { up?: string[]; init?: string[]; members?: number; user?: { id: number; program: string } }
 
 /** The real program in a home of its own: every compartment, PostgreSQL, software passkeys. About 5 s. `up`: further options of `bulkhead up`. */
 export async function startInstallation(options: Options = {}) {
@@ -44,7 +48,10 @@ export async function startInstallation(options: Options = {}) {
   if (user) chownSync(home, user.id, user.id)
   const ids = user && [`--reuid=${user.id}`, `--regid=${user.id}`, '--clear-groups']
   const command = user ? ['setpriv', ...ids!, join(user.program, 'bin/bulkhead')] : [bulkhead]
-  await cli(['init', '--home', home, '--owner', 'test-owner', '--software-passkey', passkey], command)
+  const others = Array.from({ length: options.members ?? 1 }, (_, at) => join(home, `member-${at + 2}.passkey`))
+  const more = others.flatMap((file, at) => ['--member', `test-member-${at + 2}=${file}`])
+  const line = ['init', '--home', home, '--owner', 'test-owner', '--software-passkey', passkey]
+  await cli([...line, ...more, ...(options.init ?? [])], command)
   let running = await up(home, options.up, command)
   let admin: Pool | undefined
 
@@ -56,6 +63,8 @@ export async function startInstallation(options: Options = {}) {
   return {
     home,
     passkey,
+    /** Every member's, the owner's first. */
+    passkeys: [passkey, ...others],
     cli: ask,
     show,
     get urls() {
@@ -89,11 +98,16 @@ export async function startInstallation(options: Options = {}) {
     async draft(...line: string[]) {
       return (await ask<{ order: string }>('order', 'create', ...line, '--reason', 'a test')).order
     },
-    approve: (order: string) => ask('order', 'approve', order, '--passkey', passkey),
+    approve: (order: string, by = passkey) => ask<Approved>('order', 'approve', order, '--passkey', by),
+    /** By as many members as it takes. */
+    async approveAll(order: string) {
+      for (const by of [passkey, ...others]) if ((await this.approve(order, by)).state !== 'draft') return
+      throw new Error('The order takes more members than there are.')
+    },
     /** Drafts and approves. */
     async order(...line: string[]) {
       const order = await this.draft(...line)
-      await this.approve(order)
+      await this.approveAll(order)
       return order
     },
     /** Waits until `done` says so of the order. */

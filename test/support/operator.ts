@@ -19,14 +19,22 @@ export type Wish = {
 }
 
 /** The owner of an installation in this process: what the command line signs and asks, in milliseconds instead of half seconds. */
-export function createOperator({ home, passkey, console }: Pick<Installation, 'home' | 'passkey' | 'console'>) {
+export function createOperator({ home, passkeys, console }: Pick<Installation, 'home' | 'passkeys' | 'console'>) {
   const trusted = openHome(home)
-  const key = loadPasskey(passkey)
-  const sign = (digest: Buffer) => approve(key, digest, trusted.roster)
+  const keys = passkeys.map(loadPasskey)
+  /** `by`: which member; 0 is the owner. */
+  const sign = (digest: Buffer, by = 0) => approve(keys[by]!, digest, trusted.roster)
 
   const draft = (wish: Wish) => console.post<Draft>('/api/orders', { reason: 'a test', ...wish })
-  const approveOrder = ({ order, digest }: Pick<Draft, 'order' | 'digest'>) =>
-    console.post<Approved>(`/api/orders/${order}/approvals`, { approval: sign(Buffer.from(digest, 'hex')) })
+  /** By as many members as it takes. */
+  async function approveOrder({ order, digest }: Pick<Draft, 'order' | 'digest'>): Promise<Approved> {
+    for (const by of keys.keys()) {
+      const approval = sign(Buffer.from(digest, 'hex'), by)
+      const approved = await console.post<Approved>(`/api/orders/${order}/approvals`, { approval })
+      if (approved.state !== 'draft' || by === keys.length - 1) return approved
+    }
+    throw new Error('There are no members.')
+  }
 
   return {
     trusted,

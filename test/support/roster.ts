@@ -1,20 +1,27 @@
-import { createHash, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import type { Approval } from '../../src/trust/approval.ts'
 import { canonical } from '../../src/trust/canonical.ts'
 import { genesisDigestOf, openGenesis, type Trusted } from '../../src/trust/roster.ts'
 import { encodeVkey, vkeyOf } from '../../src/wire/tlog/note.ts'
 
 /** A roster of members with software passkeys, and a way to let each of them approve a digest. */
-export type TestMember = { id: string; alias: string; roles: string[]; approve(digest: Buffer): Approval }
+export type TestMember = {
+  id: string
+  alias: string
+  roles: string[]
+  approve(digest: Buffer, count?: number): Approval
+}
 export type TestRoster = {
   genesis: string
-  /** Private keys of the ledger that the roster names. */
-  ledgerKeys: { main: KeyObject; control: KeyObject; clock: KeyObject }
   trusted: Trusted
   unit: string
   owner: TestMember
   approver: TestMember
   operator: TestMember
+  /** Whose authenticator counts what it signs: `approve(digest, count)`. */
+  counting: TestMember
+  /** The ledger's private keys. */
+  ledger: { main: KeyObject; control: KeyObject; clock: KeyObject }
 }
 
 const ORIGIN = 'http://localhost:4780'
@@ -23,13 +30,12 @@ const RP_ID = 'localhost'
 /** `voucher`: SPKI, `seal`: raw X25519; both base64, as generateVaultKeys returns them. */
 export function testRoster(keys: { voucher: string; seal: string }, options: { delivery?: string } = {}): TestRoster {
   const unit = randomUUID()
-  const [main, control, clock] = [ed25519(), ed25519(), ed25519()]
-  const vkey = (log: string, algorithm: 1 | 4, key: KeyObject) =>
-    encodeVkey(vkeyOf(`example.test/${log}`, algorithm, key))
+  const ledger = { main: ed25519(), control: ed25519(), clock: ed25519() }
   const people = {
     owner: person('owner-one', ['owner', 'operator', 'approver']),
     approver: person('approver-two', ['approver']),
     operator: person('operator-three', ['operator']),
+    counting: person('counting-four', ['approver']),
   }
   const genesis = canonical({
     type: 'bulkhead-roster/v1',
@@ -45,9 +51,9 @@ export function testRoster(keys: { voucher: string; seal: string }, options: { d
       voucher: keys.voucher,
       seal: keys.seal,
       delivery: options.delivery ?? keys.seal,
-      ledgerMain: vkey('main', 1, main),
-      ledgerControl: vkey('control', 1, control),
-      ledgerClock: vkey('clock', 4, clock),
+      ledgerMain: vkey('main', 1, ledger.main),
+      ledgerControl: vkey('control', 1, ledger.control),
+      ledgerClock: vkey('clock', 4, ledger.clock),
     },
     standing: ['renew-identity'],
   })
@@ -55,15 +61,18 @@ export function testRoster(keys: { voucher: string; seal: string }, options: { d
   return {
     genesis,
     trusted,
-    ledgerKeys: { main, control, clock },
     unit,
     owner: people.owner.test,
     approver: people.approver.test,
     operator: people.operator.test,
+    counting: people.counting.test,
+    ledger,
   }
 }
 
 const ed25519 = () => generateKeyPairSync('ed25519').privateKey
+const vkey = (log: string, type: 1 | 4, key: KeyObject) =>
+  encodeVkey(vkeyOf(`example.test/${log}`, type, createPublicKey(key)))
 
 function person(alias: string, roles: string[]) {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -76,15 +85,18 @@ function person(alias: string, roles: string[]) {
     software: true,
     origins: [ORIGIN],
   }
-  const approve = (digest: Buffer) => assertion(credentialId, privateKey, digest)
+  const approve = (digest: Buffer, count = 0) => assertion(credentialId, privateKey, digest, count)
   return { member: { id, alias, roles, passkeys: [passkey] }, test: { id, alias, roles, approve } }
 }
 
-/** A WebAuthn assertion as a browser at our origin makes it. */
-function assertion(credentialId: string, key: KeyObject, digest: Buffer): Approval {
+/** A WebAuthn assertion as a browser at our origin makes it. `count`: the authenticator's own; 0 where it keeps none. */
+function assertion(credentialId: string, key: KeyObject, digest: Buffer, count: number): Approval {
   const client = { type: 'webauthn.get', challenge: digest.toString('base64url'), origin: ORIGIN, crossOrigin: false }
   const clientData = Buffer.from(JSON.stringify(client))
-  const authenticator = Buffer.concat([createHash('sha256').update(RP_ID).digest(), Buffer.from([0x05, 0, 0, 0, 1])])
+  const authenticator = Buffer.concat([
+    createHash('sha256').update(RP_ID).digest(),
+    Buffer.from([0x05, 0, 0, 0, count]),
+  ])
   const signed = Buffer.concat([authenticator, createHash('sha256').update(clientData).digest()])
   return {
     credentialId,

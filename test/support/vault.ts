@@ -11,6 +11,7 @@ import { decodeDevice } from '../../src/intake/device.ts'
 import { decodeScep, decodeScepRequest } from '../../src/intake/scep.ts'
 import type { NewEntry, Outcome } from '../../src/ledger/api.ts'
 import { canonical } from '../../src/trust/canonical.ts'
+import { createControl, type Freeze } from '../../src/trust/control.ts'
 import { invitationDigest } from '../../src/trust/invitation.ts'
 import { vaultForConsole, vaultForEdge } from '../../src/vault/client.ts'
 import { generateVaultKeys, loadVaultKeys } from '../../src/vault/keys.ts'
@@ -30,6 +31,17 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
   const time = { shift: 0 }
   const clock = () => Math.floor(Date.now() / 1000) + time.shift
   const intake = decoders()
+  /** What the control log says: to be set by tests. */
+  const standing = { synced: true, fresh: true, frozen: undefined as Freeze | undefined }
+  const control = {
+    get time() {
+      return standing.synced ? clock() : 0
+    },
+    trusted: () => roster.trusted,
+    frozen: () => standing.frozen,
+    isFresh: () => standing.synced && standing.fresh,
+    control: createControl(roster.genesis, roster.trusted),
+  }
   mkdirSync(join(folder, 'data'))
   const serves = { edge: join(folder, 'edge'), console: join(folder, 'console') }
   const config = {
@@ -43,7 +55,8 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
     startVault({
       config,
       keys,
-      trusted: roster.trusted,
+      pinned: roster.trusted,
+      control,
       pg,
       ledger,
       intake,
@@ -65,6 +78,8 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
     keys,
     roster,
     time,
+    standing,
+    control,
     clock,
     dataDir: config.dataDir,
     sockets: serves,

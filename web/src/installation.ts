@@ -10,12 +10,14 @@ export type Installation = {
   units: { id: string; alias: string }[]
   /** Software passkeys count here: an installation for trying out. */
   softwarePasskeys: boolean
+  /** SHA-256 of the paper codes that freeze. */
+  freezeCodes: string[]
 }
 type Genesis = {
   name: string
   app: { origin: string; rpId: string }
   members: { alias: string; passkeys: { id: string }[] }[]
-  policy: { softwarePasskeys: boolean }
+  policy: { softwarePasskeys: boolean; freezeCodes?: string[] }
   units: { id: string; alias: string }[]
 }
 
@@ -41,6 +43,7 @@ export async function openInstallation(roster: Roster): Promise<Installation> {
     members: members.map(({ alias, passkeys }) => ({ alias, credentialIds: passkeys.map(({ id }) => id) })),
     units: units.map(({ id, alias }) => ({ id, alias })),
     softwarePasskeys: policy.softwarePasskeys,
+    freezeCodes: policy.freezeCodes ?? [],
   }
 }
 

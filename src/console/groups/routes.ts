@@ -3,7 +3,7 @@ import { BulkheadError } from '../../base/errors.ts'
 import type { Approval } from '../../trust/approval.ts'
 import { type GroupVersion, groupDigest } from '../../trust/order.ts'
 import { groupLineOut, groupOut, groupsOut, signedIn } from '../api.ts'
-import { appendLeaves, type Desk } from '../desk.ts'
+import { appendLeaves, type Desk, requireOpen } from '../desk.ts'
 import { type Api, answers, named, takes } from '../routing.ts'
 import { currentGroup, devicesOfGroup, type GroupRow, newestGroups, verifyGroup, verifyGroupRow } from './store.ts'
 
@@ -29,6 +29,7 @@ export function groupRoutes(api: Api, desk: Desk) {
   })
   api.openapi(add, async context => {
     const { statement, approval } = context.req.valid('json')
+    requireOpen(desk)
     const group = verifyGroup(statement, approval, desk.trusted)
     await storeVersion(desk, group, statement, approval)
     return context.json(

@@ -3,7 +3,7 @@ import { BulkheadError } from '../../base/errors.ts'
 import type { Approval } from '../../trust/approval.ts'
 import { decodeInvitation, type Invitation, invitationDigest, verifyInvitation } from '../../trust/invitation.ts'
 import { invitationOut, invitationsOut, signedIn } from '../api.ts'
-import { appendLeaves, type Desk, seconds } from '../desk.ts'
+import { appendLeaves, type Desk, requireOpen, seconds } from '../desk.ts'
 import { type Api, answers, takes } from '../routing.ts'
 
 const list = createRoute({ method: 'get', path: '/api/invitations', responses: answers(invitationsOut) })
@@ -18,6 +18,7 @@ export function invitationRoutes(api: Api, desk: Desk) {
   api.openapi(list, async context => context.json({ invitations: await lines(desk) }, 200))
   api.openapi(create, async context => {
     const { statement, approval } = context.req.valid('json')
+    requireOpen(desk)
     const invitation = verifyInvitation(statement, approval, desk.trusted)
     if (invitation.expiresAt <= seconds(desk.now()))
       throw new BulkheadError('EXPIRED', 'The invitation has ended already.')

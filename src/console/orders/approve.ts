@@ -1,40 +1,35 @@
 import { BulkheadError } from '../../base/errors.ts'
 import { type Approval, verifyApproval } from '../../trust/approval.ts'
-import { canonical } from '../../trust/canonical.ts'
 import { classOf, type OrderClass } from '../../trust/class.ts'
+import { approvalLeaf, orderLeaf } from '../../trust/leaves.ts'
 import { decodeOrder, targetsDigest } from '../../trust/order.ts'
 import type { Member } from '../../trust/roster.ts'
 import { sha256Hex } from '../../trust/statement.ts'
 import { decodeTemplate } from '../../trust/template.ts'
 import { PROFILE_IDENTIFIER } from '../../wire/apple/enrolment.ts'
-import { appendLeaves, type Desk, type Leaf, seconds } from '../desk.ts'
+import { appendLeaves, type Desk, requireOpen, seconds } from '../desk.ts'
 import { type Read, readStatement } from './statement.ts'
-import {
-  approvalsOf,
-  changeState,
-  dequeue,
-  enqueue,
-  enqueueStanding,
-  findOrder,
-  type OrderRow,
-  storeApproval,
-} from './store.ts'
+import { approvalsOf, changeState, enqueue, enqueueStanding, findOrder, type OrderRow, storeApproval } from './store.ts'
 
 /**
- * Takes one approval. The quorum is counted over all that are stored, each verified again; with it the order and its
- * approvals go to the ledger, then to the devices. Any step may fail: approving again goes on from there.
+ * Takes one approval. It goes to the ledger before it is stored: no device takes an order whose approvals are not logged, and the ledger
+ * notices a passkey that counts backwards. The quorum is counted over all that are stored, each verified again; with it the order goes to
+ * the ledger, then to the devices. Any step may fail: approving again goes on from there.
  */
 export async function approveOrder(desk: Desk, id: string, approval: Approval): Promise<void> {
   const row = await findOrder(desk.db, id)
   const read = readStatement(row, desk.trusted)
   const orderClass = requireSound(row, read)
-  requireOpen(desk, row, read)
+  requireDraft(desk, row, read)
+  requireOpen(desk)
   const member = requireApprover(desk, approval, read.digest, orderClass)
+  const digest = read.digest.toString('hex')
+  await appendLeaves(desk, 'main', [approvalLeaf(digest, member.id, approval)])
   await storeApproval(desk.db, id, member.id, approval)
   desk.log.info('order.approval', { order: id, member: member.id })
-  const counted = await countedApprovals(desk, id, read.digest, orderClass)
-  if (counted.length < desk.trusted.rules.quorum[orderClass]) return
-  await appendLeaves(desk, 'main', leavesOf(row, read, orderClass, counted))
+  const approvers = await countApprovers(desk, id, read.digest, orderClass)
+  if (approvers < desk.trusted.rules.quorum[orderClass]) return
+  await appendLeaves(desk, 'main', [orderLeaf({ order: id, kind: row.kind, class: orderClass, digest })])
   await release(desk, row, read)
 }
 
@@ -49,7 +44,7 @@ function requireSound(row: OrderRow, { statement }: Read): OrderClass {
   return classOf(decodeTemplate(row.body), { mdmProfile: PROFILE_IDENTIFIER })
 }
 
-function requireOpen(desk: Desk, row: OrderRow, { statement }: Read) {
+function requireDraft(desk: Desk, row: OrderRow, { statement }: Read) {
   if (row.state === 'cancelled')
     throw new BulkheadError('CONFLICT', 'The order was cancelled.', { remedy: 'Draft it again.' })
   if (row.state === 'approved') throw new BulkheadError('CONFLICT', 'The order is approved already.')
@@ -63,32 +58,17 @@ function requireApprover(desk: Desk, approval: Approval, digest: Buffer, orderCl
   throw new BulkheadError('FORBIDDEN', `${member.alias} has no role that may approve an order that can ${orderClass}.`)
 }
 
-type Counted = { member: string; approval: Approval }
-
-/** A stored approval that does not hold counts for nothing; two of one member count once. */
-async function countedApprovals(desk: Desk, id: string, digest: Buffer, orderClass: OrderClass): Promise<Counted[]> {
-  const counted = new Map<string, Approval>()
+/** Distinct members whose stored approvals hold. One that does not counts for nothing. */
+async function countApprovers(desk: Desk, id: string, digest: Buffer, orderClass: OrderClass): Promise<number> {
+  const members = new Set<string>()
   for (const { approval } of await approvalsOf(desk.db, id)) {
     try {
-      counted.set(requireApprover(desk, approval, digest, orderClass).id, approval)
+      members.add(requireApprover(desk, approval, digest, orderClass).id)
     } catch (error) {
       desk.log.error('approval.unproven', { order: id }, error)
     }
   }
-  return [...counted].map(([member, approval]) => ({ member, approval }))
-}
-
-function leavesOf(row: OrderRow, { digest }: Read, orderClass: OrderClass, counted: Counted[]): Leaf[] {
-  const order = row.order_id
-  const approvals = counted.map(({ member, approval }) => ({
-    type: 'approval',
-    unique: `approval:${order}:${member}`,
-    order,
-    member,
-    approval: sha256Hex(canonical(approval)),
-  }))
-  const leaf = { type: 'order', unique: `order:${order}`, order, kind: row.kind, class: orderClass }
-  return [{ ...leaf, digest: digest.toString('hex') }, ...approvals]
+  return members.size
 }
 
 /** Queues the work in the transaction that changes the state: twice approved is queued once. */
@@ -105,15 +85,4 @@ async function release(desk: Desk, row: OrderRow, read: Read) {
   desk.log.info('order.approved', { order: id })
   // The rows to wake stand in the database: a vault that is away finds them when it is back.
   await desk.vault.wake().catch(error => desk.log.error('vault.wake', {}, error))
-}
-
-/** Stops an order at once; its leaf comes second, so that a ledger that is away stops nobody from stopping. May be repeated. */
-export async function cancelOrder(desk: Desk, id: string, caller: string): Promise<void> {
-  const row = await findOrder(desk.db, id)
-  await desk.db.transaction().execute(async tx => {
-    if (row.state !== 'cancelled') await changeState(tx, id, row.state, 'cancelled', desk.now())
-    await dequeue(tx, id, 'cancelled')
-  })
-  desk.log.info('order.cancelled', { order: id, by: caller })
-  await appendLeaves(desk, 'control', [{ type: 'cancel', unique: `cancel:${id}`, order: id }])
 }

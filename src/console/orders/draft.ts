@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { BulkheadError } from '../../base/errors.ts'
 import { canonical } from '../../trust/canonical.ts'
+import type { OrderClass } from '../../trust/class.ts'
 import { type Order, orderDigest, type StandingOrder, standingDigest, targetsDigest } from '../../trust/order.ts'
-import type { Roster } from '../../trust/roster.ts'
+import type { Trusted } from '../../trust/roster.ts'
 import { sha256Hex } from '../../trust/statement.ts'
 import { hpkeSeal } from '../../wire/hpke.ts'
 import type { Draft, OrderDraft, StandingDraft, StandingDrafted } from '../api.ts'
@@ -19,6 +20,7 @@ const DAY_MS = 86_400_000
 export async function draftOrder(desk: Desk, caller: string, asked: OrderDraft): Promise<Draft> {
   await requireRoom(desk, caller)
   const built = buildBody(asked)
+  requireEnough(desk.trusted, built.class)
   const salt = randomBytes(16).toString('hex')
   const { targets, group } = await resolveTargets(desk, asked)
   requireRights(targets, built.command)
@@ -43,6 +45,7 @@ export async function draftStanding(desk: Desk, caller: string, asked: StandingD
     throw new BulkheadError('REFUSED', `A standing order can read or change, and this can ${built.class}.`, {
       remedy: 'Order it for the devices that need it: bulkhead order create',
     })
+  requireEnough(desk.trusted, built.class)
   const salt = randomBytes(16).toString('hex')
   const standing: StandingOrder = {
     ...common(desk, asked, built, salt),
@@ -70,6 +73,26 @@ async function requireRoom(desk: Desk, caller: string) {
   })
 }
 
+/** An order that could never have its quorum is not drafted. No quorum is lowered for it: the roster stands. */
+function requireEnough({ roster, rules }: Trusted, orderClass: OrderClass) {
+  const roles = rules.roles[orderClass]
+  const quorum = rules.quorum[orderClass]
+  const able = roster.members.filter(
+    member =>
+      member.roles.some(role => roles.includes(role)) &&
+      member.passkeys.some(({ software }) => !software || rules.softwarePasskeys),
+  ).length
+  if (able >= quorum) return
+  throw new BulkheadError(
+    'REFUSED',
+    `An order that can ${orderClass} takes ${quorum} approvals, and the roster has ${able} ${able === 1 ? 'member' : 'members'} who may give one.`,
+    {
+      remedy:
+        'Add members: bulkhead roster propose --add-member ALIAS=FILE --roles approver. The roster stands until then.',
+    },
+  )
+}
+
 /** The salt keeps a short reason from being guessed by its digest. */
 function common(desk: Desk, asked: Asked, built: Built, salt: string) {
   const notBefore = seconds(desk.now())
@@ -80,18 +103,18 @@ function common(desk: Desk, asked: Asked, built: Built, salt: string) {
     body: sha256Hex(built.template),
     holes: built.holes,
     notBefore,
-    expiresAt: notBefore + lifeOf(asked, desk.trusted.roster),
+    expiresAt: notBefore + lifeOf(asked, desk.trusted),
     nonce: randomBytes(16).toString('hex'),
     reason: sha256Hex(`${salt}${asked.reason}`),
   }
 }
 
 /** Standing orders last as long as an order may; the order's own time is a week unless it says otherwise. */
-function lifeOf(asked: Asked, { policy }: Roster): number {
-  const standard = 'trigger' in asked ? policy.longestOrder : Math.min(DEFAULT_LIFE, policy.longestOrder)
+function lifeOf(asked: Asked, { rules }: Trusted): number {
+  const standard = 'trigger' in asked ? rules.longestOrder : Math.min(DEFAULT_LIFE, rules.longestOrder)
   const life = asked.expiresInSeconds ?? standard
-  if (life <= policy.longestOrder) return life
-  throw new BulkheadError('BAD_REQUEST', `An order of this installation lasts at most ${policy.longestOrder} seconds.`)
+  if (life <= rules.longestOrder) return life
+  throw new BulkheadError('BAD_REQUEST', `An order of this installation lasts at most ${rules.longestOrder} seconds.`)
 }
 
 type Draftee = { statement: string; built: Built; asked: Asked; devices: string[]; salt: string }
@@ -100,7 +123,7 @@ async function store(desk: Desk, caller: string, order: Order | StandingOrder, d
   const { statement, built, asked, devices, salt } = draft
   const { id, expiresAt } = order
   const trigger = 'trigger' in order ? order.trigger : null
-  const { seal, delivery } = desk.trusted.roster.keys
+  const { seal, delivery } = desk.pinned.roster.keys
   const sealed = (key: string, place: string, bytes: Uint8Array) =>
     hpkeSeal(Buffer.from(key, 'base64'), bytes, Buffer.from(`${place}\n${id}`))
   const row = {

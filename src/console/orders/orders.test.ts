@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { createPrivateKey, randomUUID } from 'node:crypto'
+import { createPrivateKey, randomBytes, randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { type TestConsole, testConsole } from '../../../test/support/console.ts'
 import type { TestMember } from '../../../test/support/roster.ts'
 import { canonical } from '../../trust/canonical.ts'
+import { controlDigest } from '../../trust/control.ts'
+import { approvalLeaf } from '../../trust/leaves.ts'
 import { decodeOrder, orderDigest, standingDigest, targetsDigest } from '../../trust/order.ts'
 import { sha256Hex } from '../../trust/statement.ts'
 import { decodeTemplate } from '../../trust/template.ts'
@@ -27,6 +29,7 @@ before(async () => {
 })
 after(() => desk.close())
 
+const now = () => ({ at: Math.floor(Date.now() / 1000), nonce: randomBytes(16).toString('hex') })
 const draft = async (fields: Record<string, unknown>) => {
   const answer = await desk.post('/api/orders', { reason: 'a test', ...fields })
   assert.equal(answer.status, 200, JSON.stringify(answer.body))
@@ -36,6 +39,8 @@ const approve = (drafted: { order: string; statement: string }, by: TestMember) 
   const approval = by.approve(orderDigest(drafted.statement, desk.roster.trusted))
   return desk.post(`/api/orders/${drafted.order}/approvals`, { approval })
 }
+const approvalsOf = async (order: string) =>
+  (await desk.owner.query('select approval from console.approval where order_id = $1', [order])).rows
 const pendingOf = async (order: string) =>
   (await desk.owner.query('select * from edge.pending where order_id = $1 order by device_id', [order])).rows
 
@@ -57,7 +62,30 @@ test('a drafted order does nothing until it is approved, and is then queued for 
   for (const row of pending) assert.equal(row.command_uuid, commandUuid(drafted.order, row.device_id))
   const leaf = await desk.ledger.find('main', `order:${drafted.order}`)
   assert.equal(leaf?.digest, drafted.digest)
-  assert.ok(await desk.ledger.find('main', `approval:${drafted.order}:${desk.roster.operator.id}`))
+  const [{ approval }] = await approvalsOf(drafted.order)
+  const logged = approvalLeaf(drafted.digest, desk.roster.operator.id, approval)
+  assert.deepEqual(await desk.ledger.find('main', logged.unique), logged)
+})
+
+test('a passkey that counts backwards is refused by the ledger, and its approval is stored nowhere', async () => {
+  const drafted = await draft({ action: 'EraseDevice', devices: [open.alias] })
+  const approval = (count: number) =>
+    desk.roster.counting.approve(orderDigest(drafted.statement, desk.roster.trusted), count)
+  const send = async (one: unknown) =>
+    (await desk.post(`/api/orders/${drafted.order}/approvals`, { approval: one })).body
+  const first = approval(7)
+  assert.equal((await send(first)).state, 'draft')
+  assert.equal((await send(first)).state, 'draft', 'the same again is the same entry')
+  for (const count of [6, 7, 0]) {
+    const { code, message, remedy } = await send(approval(count))
+    assert.equal(code, 'FORBIDDEN')
+    assert.match(message, /counted to 7 before/)
+    assert.match(remedy, /remove it from the roster/)
+  }
+  assert.deepEqual(
+    (await approvalsOf(drafted.order)).map(row => row.approval),
+    [first],
+  )
 })
 
 test('a destructive order waits for two people, one of whom twice is one', async () => {
@@ -207,15 +235,25 @@ test('an order says for each device what became of it, and NotNow with its reaso
   assert.equal(page.orders.find((row: { order: string }) => row.order === drafted.order).action, 'RestartDevice')
 })
 
-test('a cancelled order leaves every queue and cannot be approved again', async () => {
+test('an order that was approved is cancelled by a passkey, leaves every queue and cannot be approved again', async () => {
   const drafted = await draft({ action: 'ProfileList', devices: [phone.alias] })
   await approve(drafted, desk.roster.operator)
-  const cancelled = await desk.post(`/api/orders/${drafted.order}/cancel`)
-  assert.equal(cancelled.body.state, 'cancelled')
+  const discard = () => desk.post(`/api/orders/${drafted.order}/discard`)
+  assert.equal((await discard()).body.code, 'REFUSED', 'a session alone ends nothing that members approved')
+  const statement = canonical({ type: 'bulkhead-cancel/v1', order: drafted.order, ...now() })
+  const approval = desk.roster.operator.approve(controlDigest('cancel', statement, desk.roster.trusted))
+  const cancelled = await desk.post('/api/proposals', { kind: 'cancel', statement, approval })
+  assert.equal(cancelled.body.state, 'done', JSON.stringify(cancelled.body))
   assert.equal((await pendingOf(drafted.order)).length, 0)
   const shown = (await desk.get(`/api/orders/${drafted.order}`)).body
   assert.equal(shown.devices[0].state, 'cancelled')
-  assert.ok(await desk.ledger.find('control', `cancel:${drafted.order}`))
+  assert.equal((await desk.ledger.find('control', `cancel:${cancelled.body.proposal}`))?.statement, statement)
+  assert.equal((await approve(drafted, desk.roster.operator)).body.code, 'CONFLICT')
+})
+
+test('a draft that nobody approved is thrown away without a passkey', async () => {
+  const drafted = await draft({ action: 'ProfileList', devices: [phone.alias] })
+  assert.equal((await desk.post(`/api/orders/${drafted.order}/discard`)).body.state, 'cancelled')
   assert.equal((await approve(drafted, desk.roster.operator)).body.code, 'CONFLICT')
 })
 

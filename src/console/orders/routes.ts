@@ -3,7 +3,8 @@ import type { Trusted } from '../../trust/roster.ts'
 import { approvedOut, approveIn, draftOut, orderIn, orderOut, ordersOut, standingDraftOut, standingIn } from '../api.ts'
 import { type Desk, seconds } from '../desk.ts'
 import { type Api, answers, byId, takes } from '../routing.ts'
-import { approveOrder, cancelOrder } from './approve.ts'
+import { approveOrder } from './approve.ts'
+import { discardDraft } from './cancel.ts'
 import { draftOrder, draftStanding } from './draft.ts'
 import { readable, readStatement } from './statement.ts'
 import { approvalsOf, deliveriesOfOrder, devicesOf, findOrder, listOrders, shownState } from './store.ts'
@@ -36,14 +37,14 @@ const approve = createRoute({
   request: { ...byId, ...takes(approveIn) },
   responses: answers(approvedOut),
 })
-const cancel = createRoute({
+const discard = createRoute({
   method: 'post',
-  path: '/api/orders/{id}/cancel',
+  path: '/api/orders/{id}/discard',
   request: byId,
   responses: answers(approvedOut),
 })
 
-/** Standing orders are orders of another kind: drafted apart, then listed, shown, approved and cancelled alike. */
+/** Standing orders are orders of another kind: drafted apart, then listed, shown and approved alike. What ends one that was approved is a statement of the control log. */
 export function orderRoutes(api: Api, desk: Desk) {
   api.openapi(create, async context =>
     context.json(await draftOrder(desk, context.get('caller'), context.req.valid('json')), 200),
@@ -61,9 +62,9 @@ export function orderRoutes(api: Api, desk: Desk) {
     await approveOrder(desk, id, context.req.valid('json').approval)
     return context.json(await progress(desk, id), 200)
   })
-  api.openapi(cancel, async context => {
+  api.openapi(discard, async context => {
     const { id } = context.req.valid('param')
-    await cancelOrder(desk, id, context.get('caller'))
+    await discardDraft(desk, id, context.get('caller'))
     return context.json(await progress(desk, id), 200)
   })
 }

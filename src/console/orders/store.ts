@@ -96,6 +96,12 @@ export async function dequeue(db: Database, order: string, state: 'cancelled' | 
   await sql`select console.dequeue(${order}::uuid, ${state})`.execute(db)
 }
 
+/** Orders of both kinds that still mean something. */
+export async function approvedOrders(db: Database): Promise<string[]> {
+  const rows = await db.selectFrom('console.orders').select('order_id').where('state', '=', 'approved').execute()
+  return rows.map(row => row.order_id)
+}
+
 /** Drops drafts of more than a month that nobody approved. */
 export async function sweepDrafts(db: Database): Promise<number> {
   const { rows } = await sql<{ gone: number }>`select console.sweep_drafts() as gone`.execute(db)

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sweepProposals } from '../control/store.ts'
 import { type Desk, seconds } from '../desk.ts'
 import { sweepSessions } from '../sessions/store.ts'
 import { readable } from './statement.ts'
@@ -23,6 +24,7 @@ export async function sweep(desk: Desk, queuedOn: Map<string, number>): Promise<
   const gone = await sweepDrafts(desk.db)
   if (gone > 0) desk.log.info('drafts.swept', { count: gone })
   await sweepSessions(desk.db, desk.now())
+  await sweepProposals(desk.db, desk.now())
 }
 
 async function queueDaily(desk: Desk, queuedOn: Map<string, number>) {

@@ -21,7 +21,7 @@ const signOut = createRoute({ method: 'delete', path: '/api/session', responses:
 /** What stands open to those who are not signed in. */
 export function sessionRoutes(api: Api, desk: Desk) {
   const challenges = createChallenges()
-  const { genesisDigest } = desk.trusted
+  const { genesisDigest } = desk.pinned
   api.openapi(roster, context => context.json(publicRoster(desk), 200))
   api.openapi(challenge, context => {
     const issued = challenges.issue(desk.now())
@@ -55,10 +55,11 @@ export const requireSession = (desk: Desk) =>
 
 const bearerOf = (header: string | undefined) => /^Bearer ([A-Za-z0-9_-]{43})$/.exec(header ?? '')?.[1]
 
-function publicRoster({ trusted: { roster, genesisDigest }, genesis, urls, deviceUrl }: Desk) {
+function publicRoster({ trusted: { roster, genesisDigest }, control, genesis, urls, deviceUrl }: Desk) {
   return {
     genesis,
     genesisDigest: genesisDigest.toString('hex'),
+    versions: control.control.versions.slice(1).map(({ statement }) => statement),
     app: roster.app,
     members: roster.members.map(({ alias, passkeys }) => ({ alias, credentialIds: passkeys.map(({ id }) => id) })),
     urls: { edge: deviceUrl, ledger: urls.ledger },

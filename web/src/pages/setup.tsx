@@ -3,6 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { call, Refusal } from '../api.ts'
+import { hashesOf, makeFreezeCodes } from '../freezecodes.ts'
 import { forgetInstallation } from '../installation.ts'
 import { Act, Line, Tick } from '../parts/fields.tsx'
 import { Icon } from '../parts/icons.tsx'
@@ -24,7 +25,7 @@ export function SetupPage() {
   const [wanted, setWanted] = useState<Wanted>({ code: location.hash.slice(1), alias: 'owner', inventory: false })
   const owned = useQuery({ queryKey: ['owned'], queryFn: isOwned, retry: false })
   const set = useMutation({ mutationFn: setUp })
-  if (set.isSuccess) return <DonePage inventory={wanted.inventory} />
+  if (set.isSuccess) return <DonePage inventory={wanted.inventory} codes={set.data} />
   if (owned.data === true) return <OwnedPage />
   if (owned.isError) return <StoppedPage error={owned.error} />
   const submit = (event: FormEvent) => {
@@ -100,19 +101,24 @@ async function isOwned(): Promise<boolean> {
   }
 }
 
-/** Throws Refusal. After it the server makes its keys and starts, and the genesis must hold the very passkey made here. */
-async function setUp({ code, alias, inventory }: Wanted): Promise<void> {
+/** The paper codes. After it the server makes its keys and starts, and the genesis must hold the very passkey and codes made here. Throws Refusal. */
+async function setUp({ code, alias, inventory }: Wanted): Promise<string[]> {
   const options = await call<PublicKeyCredentialCreationOptionsJSON>('/setup/options')
   const user = { ...options.user, name: alias, displayName: alias }
   const credential = await makePasskey({ ...options, user })
-  await call('/setup', { body: { code, alias, credential } })
+  const codes = makeFreezeCodes()
+  const freezeCodes = await hashesOf(codes)
+  await call('/setup', { body: { code, alias, credential, freezeCodes } })
   forgetInstallation() // a new genesis is on its way, by this very page
   if (inventory) sessionStorage.setItem(INVENTORY, 'wanted')
-  const { members } = await started()
-  if (members.some(member => member.alias === alias && member.credentialIds.includes(credential.id))) return
+  const installation = await started()
+  const holdsPasskey = installation.members.some(
+    member => member.alias === alias && member.credentialIds.includes(credential.id),
+  )
+  if (holdsPasskey && freezeCodes.every(hash => installation.freezeCodes.includes(hash))) return codes
   throw new Refusal(
     'UNPROVEN',
-    'The genesis does not hold your passkey.',
+    'The genesis does not hold your passkey and your paper codes.',
     'Do not go on: set the installation up again in an empty home.',
   )
 }
@@ -132,7 +138,7 @@ async function started() {
   }
 }
 
-const DonePage = ({ inventory }: { inventory: boolean }) => (
+const DonePage = ({ inventory, codes }: { inventory: boolean; codes: string[] }) => (
   <div className="door">
     <Mark />
     <Page title="Your passkey is made" lead="Bulkhead is running.">
@@ -141,6 +147,21 @@ const DonePage = ({ inventory }: { inventory: boolean }) => (
           ? 'Sign in with it now. The inventory order that you asked for comes next: you will see it before you approve it.'
           : 'Sign in with it now, and invite the first device.'}
       </p>
+      <section className="part codes" aria-labelledby="codes">
+        <h2 id="codes">Print these paper codes now</h2>
+        <p>
+          Each of them stops every delivery once, without a passkey: for the day when somebody has to act at once. They
+          were made in this browser and are shown this one time. Keep them where a responder finds them.
+        </p>
+        <ul className="mono">
+          {codes.map(code => (
+            <li key={code}>{code}</li>
+          ))}
+        </ul>
+        <Act look="quiet" onPress={() => window.print()}>
+          Print them
+        </Act>
+      </section>
       <Link to="/sign-in" className="button main">
         Go to the sign-in
       </Link>
