@@ -4,7 +4,6 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createAllowance } from '../src/base/allowance.ts'
 import { loadConfig } from '../src/base/config.ts'
-import { BulkheadError } from '../src/base/errors.ts'
 import { createLog } from '../src/base/log.ts'
 import { listen, stopWith } from '../src/base/process.ts'
 import { createGate } from '../src/edge/gate.ts'
@@ -12,13 +11,11 @@ import { createIdentities } from '../src/edge/identity.ts'
 import { loadEdgeKeys } from '../src/edge/keys.ts'
 import { createOrders } from '../src/edge/orders.ts'
 import { createPermits } from '../src/edge/permits.ts'
-import { rememberIn } from '../src/edge/remembered.ts'
 import { createEdgeServer } from '../src/edge/server.ts'
 import { createEdgeStore } from '../src/edge/store.ts'
 import { createWriteback } from '../src/edge/writeback.ts'
 import { createIntakeClient } from '../src/intake/client.ts'
-import { followControl, ledgerClient } from '../src/ledger/client.ts'
-import { createFollower } from '../src/trust/follow.ts'
+import { followFrom, ledgerClient } from '../src/ledger/client.ts'
 import { openGenesis } from '../src/trust/roster.ts'
 import { BOOTSTRAP_TOKENS_AN_HOUR } from '../src/vault/api.ts'
 import { vaultForEdge } from '../src/vault/client.ts'
@@ -38,17 +35,8 @@ const intake = createIntakeClient(() => {
 const vault = vaultForEdge(config.calls.vault!)
 const trace = createTracer(config.calls.watch!, log)
 const ledger = ledgerClient({ path: config.calls.ledger! })
-const memory = rememberIn(config.dataDir)
-const view = createFollower(genesis, pinned, memory.read())
-const following = followControl({
-  ledger,
-  view,
-  grown: () => memory.write(view.head),
-  failed(error) {
-    log.error('control.unfollowed', {}, error)
-    if (error instanceof BulkheadError && error.code !== 'UNAVAILABLE') trace('control-unproven')
-  },
-})
+const following = followFrom({ ledger, genesis, pinned, file: join(config.dataDir, 'control.json'), log, trace })
+const { view } = following
 const gate = createGate(view, clock)
 const trusted = view.trusted
 const context = {

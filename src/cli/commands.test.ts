@@ -91,8 +91,6 @@ async function start() {
     genesis,
     trusted,
     keys: { main: key('main'), control: key('control'), clock: key('clock') },
-    genesis,
-    trusted,
     clock: Date.now,
     sockets: {
       console: socketPath(home, 'ledger', 'console'),

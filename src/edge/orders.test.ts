@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { testLog } from '../../test/support/evidence.ts'
 import { testRoster } from '../../test/support/roster.ts'
 import { BulkheadError } from '../base/errors.ts'
 import { canonical } from '../trust/canonical.ts'
@@ -12,10 +13,11 @@ import { createOrders } from './orders.ts'
 import type { StoredOrder } from './store.ts'
 
 const delivery = generateKeyPairSync('x25519').privateKey
-const { trusted, owner } = testRoster({
+const roster = testRoster({
   voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
   seal: rawPublic(delivery).toString('base64'),
 })
+const { trusted, owner } = roster
 const NOW = 1_800_000_000
 
 /** A row of console.orders with its approval, as the edge finds it. */
@@ -49,9 +51,27 @@ function world(table: Record<string, StoredOrder>) {
       return table[id]
     },
   }
-  return { state, table, orders: createOrders(store, trusted, delivery, () => state.now) }
+  const log = testLog(roster)
+  for (const row of Object.values(table)) log.log(row, { class: 'read' })
+  const ledger = {
+    async proofs({ keys }: { keys: string[] }) {
+      return { size: 0, ...log.proofs(keys) }
+    },
+  }
+  return {
+    state,
+    table,
+    log,
+    orders: createOrders(
+      store,
+      ledger,
+      () => trusted,
+      delivery,
+      () => state.now,
+    ),
+  }
 }
-const refused = (message: RegExp) => ({ name: 'BulkheadError', code: 'REFUSED', message })
+const refused = (message: RegExp) => ({ code: 'REFUSED', message })
 const id = randomUUID()
 
 test('an order is loaded and verified once for all who ask within 30 seconds', async () => {
@@ -77,7 +97,7 @@ test('an order that lost its approval, or whose body changed, is refused when it
     await orders.find(id)
     Object.assign(table[id]!, change)
     state.now += 30
-    await assert.rejects(orders.find(id), { name: 'BulkheadError' })
+    await assert.rejects(orders.find(id), { code: /REFUSED|MALFORMED/ })
   }
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { openGate, testLog } from '../../test/support/evidence.ts'
 import { party, rsaKeys } from '../../test/support/pkcs.ts'
 import { type TestMember, testRoster } from '../../test/support/roster.ts'
 import type { ErrorCode } from '../base/errors.ts'
@@ -14,13 +15,21 @@ import { commandUuid } from '../trust/token.ts'
 import type { Voucher } from '../trust/voucher.ts'
 import type { ProfileParts } from '../vault/api.ts'
 import { decodePlist, type PlistDict } from '../wire/plist/plist.ts'
+import { cosignatureSigner } from '../wire/tlog/cosignature.ts'
+import { encodeVkey, type NoteSigner, vkeyOf } from '../wire/tlog/note.ts'
 import {
+  type Evidence,
+  type Gate,
   type LoadedOrder,
+  openPermits,
+  type Permits,
   passCommand,
   passDeclarations,
   passEnrolmentProfile,
   passRenewal,
   RENEW_IDENTITY,
+  requireDeliverable,
+  type VerifiedOrder,
   verifyOrder,
 } from './turnstile.ts'
 
@@ -34,7 +43,9 @@ const NOW = 1_800_000_000
 const DAY = 86_400
 const [phone, tablet, stranger] = [randomUUID(), randomUUID(), randomUUID()]
 const text = (bytes: Buffer) => bytes.toString('utf8')
-const refused = (code: ErrorCode, message: RegExp) => ({ name: 'BulkheadError', code, message })
+/** A Refusal of the turnstile, or an error of what it asks. */
+const refused = (code: ErrorCode, message: RegExp) => ({ code, message })
+const because = (reason: string) => ({ name: 'Refusal', code: 'REFUSED', reason })
 
 const READ: PlistDict = { RequestType: 'SecurityInfo' }
 const ERASE: PlistDict = { RequestType: 'EraseDevice' }
@@ -124,8 +135,14 @@ type Sending = {
   fills?: Record<string, string>
 }
 function send(loaded: LoadedOrder, { to = {}, channel = '', serial = 0, now = NOW, fills = {} }: Sending = {}) {
-  return passCommand(verifyOrder(loaded, trusted), { voucher: voucher(to), channel, serial, now, fills })
+  const verified = proven(loaded)
+  const delivery = { voucher: voucher(to), channel, serial, fills }
+  const command = commandUuid(verified.order.id, delivery.voucher.device, channel, serial)
+  return passCommand(verified, delivery, openGate(now), testLog(roster).permits([command], now))
 }
+/** Verified as the edge does it, with everything in the ledger. */
+const proven = (loaded: LoadedOrder, by: Trusted = trusted) =>
+  verifyOrder(loaded, testLog(roster).log(loaded).evidence(loaded), by)
 
 // An order that holds ------------------------------------------------------------------------------------------------
 
@@ -202,7 +219,7 @@ const bad: [name: string, loaded: () => LoadedOrder, code: ErrorCode, message: R
       const o = order()
       return { ...o, statement: o.statement.replace(String(NOW + DAY), String(NOW + DAY + 1)) }
     },
-    'UNPROVEN',
+    'REFUSED',
     /0 of 1 .* approves something else/,
   ],
   [
@@ -215,11 +232,11 @@ const bad: [name: string, loaded: () => LoadedOrder, code: ErrorCode, message: R
     /canonical/,
   ],
   ['a statement with a key nobody knows', () => order({ said: { urgent: true } }), 'MALFORMED', /urgent/],
-  ['no approval', () => order({ by: [] }), 'UNPROVEN', /0 of 1 approvals/],
+  ['no approval', () => order({ by: [] }), 'REFUSED', /0 of 1 approvals/],
   [
     'an approval of another order',
     () => ({ ...order(), approvals: order({ command: { RequestType: 'ProfileList' } }).approvals }),
-    'UNPROVEN',
+    'REFUSED',
     /approves something else/,
   ],
   [
@@ -231,7 +248,7 @@ const bad: [name: string, loaded: () => LoadedOrder, code: ErrorCode, message: R
         approvals: [{ ...o.approvals[0]!, credentialId: 'c3RyYW5nZXI' }],
       }
     },
-    'UNPROVEN',
+    'REFUSED',
     /does not hold/,
   ],
   [
@@ -240,7 +257,7 @@ const bad: [name: string, loaded: () => LoadedOrder, code: ErrorCode, message: R
       const o = order()
       return { ...o, approvals: [testRoster(keys()).owner.approve(orderDigest(o.statement, trusted))] }
     },
-    'UNPROVEN',
+    'REFUSED',
     /signature does not hold/,
   ],
   [
@@ -250,25 +267,25 @@ const bad: [name: string, loaded: () => LoadedOrder, code: ErrorCode, message: R
       const other = testRoster(keys()).trusted
       return { ...o, approvals: [owner.approve(orderDigest(o.statement, other))] }
     },
-    'UNPROVEN',
+    'REFUSED',
     /approves something else/,
   ],
   [
     'one person twice where two are asked for',
     () => order({ command: ERASE, by: [owner, owner] }),
-    'UNPROVEN',
+    'REFUSED',
     /1 of 2 approvals/,
   ],
   [
     'one person where two are asked for',
     () => order({ command: ERASE, by: [approver] }),
-    'UNPROVEN',
+    'REFUSED',
     /1 of 2 approvals/,
   ],
   [
     'an operator where an approver is asked for',
     () => order({ command: ERASE, by: [approver, operator] }),
-    'UNPROVEN',
+    'REFUSED',
     /1 of 2 approvals .*operator-three has no role/,
   ],
   [
@@ -312,7 +329,7 @@ const bad: [name: string, loaded: () => LoadedOrder, code: ErrorCode, message: R
 for (const [name, loaded, code, message] of bad)
   test(`refused: ${name}`, () => {
     const found = loaded()
-    assert.throws(() => verifyOrder(found, trusted), refused(code, message))
+    assert.throws(() => proven(found), refused(code, message))
   })
 
 /** A template by hand, approved as it is. */
@@ -328,7 +345,7 @@ test('a hole that stands twice is refused, and so is a body that is no command o
   const holes = ['command-uuid', 'device-id']
   assert.match(text(send(template(settings('{{device-id}}'), holes)).bytes), new RegExp(phone))
   const refuse = (xml: string, named: string[], code: ErrorCode, message: RegExp) =>
-    assert.throws(() => verifyOrder(template(xml, named), trusted), refused(code, message))
+    assert.throws(() => proven(template(xml, named)), refused(code, message))
   refuse(settings('{{device-id}} {{device-id}}'), holes, 'REFUSED', /device-id does not stand exactly once/)
   refuse(settings('{{command-uuid}}'), ['command-uuid'], 'REFUSED', /command-uuid does not stand exactly once/)
   refuse(settings('a', '<key>More</key><true/>'), ['command-uuid'], 'MALFORMED', /not the template/)
@@ -338,7 +355,7 @@ test('a hole that stands twice is refused, and so is a body that is no command o
 })
 
 test('two people approve an erasure; what it is was worked out from its bytes', () => {
-  const verified = verifyOrder(order({ command: ERASE, by: [owner, approver] }), trusted)
+  const verified = proven(order({ command: ERASE, by: [owner, approver] }))
   assert.equal(verified.class, 'destroy')
   assert.equal(verified.rights, 8)
 })
@@ -346,7 +363,7 @@ test('two people approve an erasure; what it is was worked out from its bytes', 
 test('a worthless approval beside a good one changes nothing', () => {
   const loaded = order()
   const [good] = loaded.approvals
-  assert.ok(verifyOrder({ ...loaded, approvals: [{ ...good!, signature: 'AAAA' }, good!] }, trusted))
+  assert.ok(proven({ ...loaded, approvals: [{ ...good!, signature: 'AAAA' }, good!] }))
 })
 
 const deliveries: [name: string, making: Making, sending: Sending, message: RegExp][] = [
@@ -405,9 +422,8 @@ test('an order is delivered once to each, and a daily one once a day: no table c
 })
 
 test('software passkeys stop counting when the roster forbids them', () => {
-  const policy = { ...trusted.roster.policy, softwarePasskeys: false }
-  const strict: Trusted = { ...trusted, roster: { ...trusted.roster, policy } }
-  assert.throws(() => verifyOrder(order(), strict), refused('UNPROVEN', /software passkeys are not allowed/))
+  const strict: Trusted = { ...trusted, rules: { ...trusted.rules, softwarePasskeys: false } }
+  assert.throws(() => proven(order(), strict), because('quorum'))
 })
 
 // Profiles ------------------------------------------------------------------------------------------------------------
@@ -445,7 +461,7 @@ function invite(fields: Record<string, unknown> = {}, by = operator) {
   return { statement, approval: by.approve(invitationDigest(statement, trusted)) }
 }
 const hand = (made: ReturnType<typeof invite>, profile: ProfileParts, now = NOW) =>
-  passEnrolmentProfile(profile, made.statement, made.approval, now, trusted)
+  passEnrolmentProfile(profile, made.statement, made.approval, openGate(now), trusted)
 
 test('an enrolment profile has the rights of the invitation, whatever the vault says', () => {
   const { bytes, contentType } = hand(invite(), parts())
@@ -471,7 +487,14 @@ test('an enrolment profile needs an invitation that holds, now, and is signed as
 })
 
 const renew = (profile: ProfileParts, to: Partial<Voucher> = {}, by: Trusted = trusted, path = voucher().path) =>
-  passRenewal(profile, token => (token === 'the-token' ? path : undefined), voucher(to), 7, by)
+  passRenewal(
+    profile,
+    token => (token === 'the-token' ? path : undefined),
+    { voucher: voucher(to), serial: 7 },
+    openGate(NOW),
+    new Set([commandUuid(RENEW_IDENTITY, voucher(to).device, '', 7)]),
+    by,
+  )
 
 test('a renewal keeps rights, topic and URLs of the voucher, whatever the vault says', () => {
   const lies = parts({
@@ -513,4 +536,130 @@ test('there are no declarations, and no endpoint but the two that say so', () =>
     assert.equal(passDeclarations(endpoint)?.contentType, 'application/json')
   for (const endpoint of ['', 'declaration/activation/x', 'constructor', '__proto__', 'Tokens'])
     assert.equal(passDeclarations(endpoint), undefined)
+})
+
+// What the ledger says ------------------------------------------------------------------------------------------------
+
+const gated = (gate: Partial<Gate>, permits?: Permits) => {
+  const verified = proven(order())
+  const delivery = { voucher: voucher(), channel: '', serial: 0, fills: {} }
+  const command = commandUuid(verified.order.id, phone, '', 0)
+  return () => passCommand(verified, delivery, { ...openGate(NOW), ...gate }, permits ?? new Set([command]))
+}
+
+test('nothing goes out while the control log is too old, or says frozen or cancelled', () => {
+  assert.ok(gated({})())
+  assert.throws(gated({ fresh: false }), because('stale'))
+  assert.throws(gated({ frozen: true }), because('frozen'))
+  assert.throws(gated({ isCancelled: () => true }), because('cancelled'))
+})
+
+test('cancelling everything pending stops the orders that were in the log by then, and none that came later', () => {
+  const first = order()
+  const second = order()
+  const log = testLog(roster).log(first).log(second)
+  const [early, late] = [first, second].map(loaded => verifyOrder(loaded, log.evidence(loaded), trusted))
+  const gate = { ...openGate(NOW), isCancelled: (_: string, index: number) => index < 3 }
+  const out = (verified: VerifiedOrder) =>
+    requireDeliverable(verified, { voucher: voucher(), channel: '', serial: 0, fills: {} }, gate)
+  assert.throws(() => out(early!), because('cancelled'))
+  out(late!)
+})
+
+test('nothing goes out that the ledger did not grant: another command’s permit is none', () => {
+  assert.throws(gated({}, new Set()), because('permit'))
+  assert.throws(gated({}, new Set([randomUUID()])), because('permit'))
+})
+
+test('permits count only with the ledger’s signature, and only at once', () => {
+  const log = testLog(roster)
+  const { statement, signature } = log.grant(['a'], NOW)
+  assert.ok(openPermits(statement, signature, NOW + 60, trusted).has('a'))
+  assert.throws(() => openPermits(statement, signature, NOW + 61, trusted), because('permit-old'))
+  assert.throws(() => openPermits(statement, signature, NOW - 61, trusted), because('permit-old'))
+  assert.throws(() => openPermits(statement.replace('a', 'b'), signature, NOW, trusted), because('permit-unsigned'))
+  const other = testLog(testRoster(keys())).grant(['a'], NOW)
+  assert.throws(() => openPermits(other.statement, other.signature, NOW, trusted), because('permit-unsigned'))
+})
+
+test('an order that is not in the log, or one of whose approvals is not, does not go out', () => {
+  const loaded = order({ command: ERASE, by: [owner, approver] })
+  const whole = testLog(roster).log(loaded)
+  assert.ok(verifyOrder(loaded, whole.evidence(loaded), trusted))
+  for (const missing of whole.entries.keys()) {
+    const log = testLog(roster)
+    for (const [at, entry] of whole.entries.entries()) if (at !== missing) log.entries.push(entry)
+    assert.throws(() => verifyOrder(loaded, log.evidence(loaded), trusted), because('unlogged'))
+  }
+  const refusedClass = testLog(roster).log(loaded, { class: 'read' })
+  assert.throws(() => verifyOrder(loaded, refusedClass.evidence(loaded), trusted), refused('UNPROVEN', /./))
+})
+
+test('a proof for another tree, of another entry, or under a checkpoint that the log did not sign is none', () => {
+  const loaded = order()
+  const log = testLog(roster).log(loaded)
+  const good = log.evidence(loaded)
+  const [first, second] = good.proofs
+  const bad: Evidence[] = [
+    { ...good, proofs: [second!, first!] },
+    { ...good, proofs: [{ ...first!, index: 0 }, second!] },
+    { ...good, proofs: [{ ...first!, hashes: [] }, second!] },
+    { ...good, checkpoint: testLog(testRoster(keys())).log(order()).evidence(loaded).checkpoint },
+    { ...good, checkpoint: good.checkpoint.replace('/main', '/control') },
+    { ...good, checkpoint: good.checkpoint.replace(/\n2\n/, '\n3\n') },
+  ]
+  for (const evidence of bad) assert.throws(() => verifyOrder(loaded, evidence, trusted), refused('UNPROVEN', /./))
+})
+
+test('where the roster asks for witnesses, as many must have signed the checkpoint', () => {
+  const witness = (name: string) => {
+    const { privateKey } = generateKeyPairSync('ed25519')
+    return { vkey: encodeVkey(vkeyOf(name, 4, privateKey)), signer: cosignatureSigner(name, privateKey, NOW) }
+  }
+  const [one, two, foreign] = [witness('one.test/w'), witness('two.test/w'), witness('foreign.test/w')]
+  const policy = { ...trusted.roster.policy, witnesses: [one.vkey, two.vkey] }
+  const watched = (cosignatures: number): Trusted => ({
+    ...trusted,
+    roster: { ...trusted.roster, policy },
+    rules: { ...trusted.rules, cosignatures },
+  })
+  const loaded = order()
+  const log = testLog(roster).log(loaded)
+  const check = (count: number, signers: NoteSigner[]) => () =>
+    verifyOrder(loaded, log.evidence(loaded, signers), watched(count))
+  assert.ok(check(2, [one.signer, two.signer])())
+  assert.ok(check(1, [two.signer])())
+  assert.throws(check(2, [one.signer]), because('cosignatures'))
+  assert.throws(check(2, [one.signer, foreign.signer]), because('cosignatures'))
+  assert.throws(check(1, []), because('cosignatures'))
+  assert.throws(check(2, [one.signer, one.signer]), because('cosignatures'))
+})
+
+test('an order that lives longer than the roster allows is refused', () => {
+  const limit = trusted.rules.longestOrder
+  assert.ok(proven(order({ said: { expiresAt: NOW + limit } })))
+  assert.throws(() => proven(order({ said: { expiresAt: NOW + limit + 1 } })), because('lifetime'))
+})
+
+test('profiles and renewals wait like commands', () => {
+  const made = invite()
+  const profile = (gate: Partial<Gate>) => () =>
+    passEnrolmentProfile(parts(), made.statement, made.approval, { ...openGate(NOW), ...gate }, trusted)
+  assert.ok(profile({})())
+  assert.throws(profile({ frozen: true }), because('frozen'))
+  assert.throws(profile({ fresh: false }), because('stale'))
+  const renewal = (gate: Partial<Gate>, permits: Permits) => () =>
+    passRenewal(
+      parts(),
+      () => voucher().path,
+      { voucher: voucher(), serial: 7 },
+      { ...openGate(NOW), ...gate },
+      permits,
+      trusted,
+    )
+  const command = commandUuid(RENEW_IDENTITY, phone, '', 7)
+  assert.ok(renewal({}, new Set([command]))())
+  assert.throws(renewal({}, new Set()), because('permit'))
+  assert.throws(renewal({ frozen: true }, new Set([command])), because('frozen'))
+  assert.throws(renewal({ fresh: false }, new Set([command])), because('stale'))
 })

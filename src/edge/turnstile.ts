@@ -55,11 +55,16 @@ export class Refusal extends BulkheadError {
     this.reason = reason
   }
 }
-type Guard<Facts> = readonly [reason: string, message: string, holds: (facts: Facts) => boolean]
+type Guard<Facts> = readonly [
+  reason: string,
+  message: string | ((facts: Facts) => string),
+  holds: (facts: Facts) => boolean,
+]
 
 /** The first guard that does not hold throws. */
 function requireAll<Facts>(guards: readonly Guard<Facts>[], facts: Facts): void {
-  for (const [reason, message, holds] of guards) if (!holds(facts)) throw new Refusal(reason, message)
+  for (const [reason, message, holds] of guards)
+    if (!holds(facts)) throw new Refusal(reason, typeof message === 'string' ? message : message(facts))
 }
 
 /** An order as it was loaded, before anything of it is believed. */
@@ -89,7 +94,7 @@ type OrderFacts = {
   command: PlistDict
   text: string
   class: OrderClass
-  approved: number // members
+  approved: ReturnType<typeof countApprovals>
   logged: number // members whose approvals are in the log, with the order
   cosignatures: number
   trusted: Trusted
@@ -105,8 +110,8 @@ export const ORDER_GUARDS: readonly Guard<OrderFacts>[] = [
   ['no-uuid', 'The body has no place for a CommandUUID.', ({ order }) => order.holes.includes('command-uuid')],
   [
     'holes',
-    'A hole does not stand exactly once.',
-    ({ order, text }) => order.holes.every(hole => text.split(`{{${hole}}}`).length === 2),
+    ({ order, text }) => `The hole ${order.holes.find(hole => !standsOnce(hole, text))} does not stand exactly once.`,
+    ({ order, text }) => order.holes.every(hole => standsOnce(hole, text)),
   ],
   [
     'targets',
@@ -125,8 +130,9 @@ export const ORDER_GUARDS: readonly Guard<OrderFacts>[] = [
   ],
   [
     'quorum',
-    'Fewer members approved than the roster asks.',
-    ({ approved, class: of, trusted }) => approved >= trusted.rules.quorum[of],
+    ({ approved: { members, refusals }, class: of, trusted }) =>
+      `${members.length} of ${trusted.rules.quorum[of]} approvals hold. ${refusals.join(' ')}`.trim(),
+    ({ approved, class: of, trusted }) => approved.members.length >= trusted.rules.quorum[of],
   ],
   [
     'unlogged',
@@ -149,10 +155,11 @@ export function verifyOrder(loaded: LoadedOrder, evidence: Evidence, trusted: Tr
   const given = approvalLeaves(loaded, digest, trusted)
   const leaf = orderLeaf({ order: order.id, kind: loaded.kind, class: orderClass, digest: digest.toString('hex') })
   const { holds, cosignatures } = loggedUnder(evidence, [leaf, ...given.map(one => one.leaf)], trusted)
-  const count = (approvals: Approval[]) =>
-    countApprovals(approvals, digest, trusted, trusted.rules.roles[orderClass]).members.length
+  const count = (approvals: Approval[]) => countApprovals(approvals, digest, trusted, trusted.rules.roles[orderClass])
   const approved = count(loaded.approvals)
-  const logged = holds[0] ? count(given.filter((_, at) => holds[at + 1]).map(({ approval }) => approval)) : 0
+  const logged = holds[0]
+    ? count(given.filter((_, at) => holds[at + 1]).map(({ approval }) => approval)).members.length
+    : 0
   const facts = { loaded, order, command, text, class: orderClass, trusted, approved, logged, cosignatures }
   requireAll(ORDER_GUARDS, facts)
   return {
@@ -172,6 +179,7 @@ function readOrder(loaded: LoadedOrder, trusted: Trusted): { order: Order | Stan
     : { order: decodeOrder(loaded.statement), digest: orderDigest(loaded.statement, trusted) }
 }
 
+const standsOnce = (hole: Hole, text: string) => text.split(`{{${hole}}}`).length === 2
 const areTargets = (order: Order, devices: string[]) =>
   new Set(devices).size === order.targets.count && targetsDigest([...new Set(devices)]) === order.targets.digest
 

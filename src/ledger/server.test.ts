@@ -24,7 +24,7 @@ after(() => rmSync(place, { recursive: true, force: true }))
 const {
   genesis,
   trusted,
-  ledgerKeys: keys,
+  ledger: keys,
 } = testRoster({
   voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
   seal: Buffer.alloc(32, 9).toString('base64'),
