@@ -328,6 +328,22 @@ export const commands: Record<string, Command> = {
     words: [0, 0],
     load: ledger,
   },
+  witness: {
+    summary: "watch over somebody's ledger from elsewhere",
+    usage: '--dir DIR --port N --log VKEY [--log VKEY …] [options]',
+    about:
+      "A ledger signs its own history, so whoever captures it could show different people different ones. A witness remembers the newest checkpoint of each log and cosigns only what continues it. It proves something only in other hands than the ledger's: a data-protection officer's, a sister institution's, on another machine. It learns sizes and hashes, never an entry. It needs no installation, runs until SIGTERM, and prints one JSON line with its URL and its verifier key. Tell the URL to the ledger (bulkhead up --witness) and the key to those who verify. Never restore its folder from a backup: what it forgot it could sign twice.",
+    example: 'bulkhead witness --dir ./witness --port 8470 --log "$(bulkhead ledger key | head -n 1)"',
+    options: {
+      dir: text('DIR', 'its key and its memory; made at the first start, for you alone'),
+      port: text('N', 'port that ledgers reach it on; 0 picks one'),
+      bind: text('ADDR', 'address that it listens on (default 127.0.0.1: put a TLS proxy in front)'),
+      log: many('VKEY', 'verifier key of a log that it watches over (bulkhead ledger key); may be repeated'),
+      name: text('NAME', 'its name in cosignatures, such as witness.example.org/w1; chosen once'),
+    },
+    words: [0, 0],
+    load: () => import('./witness.ts'),
+  },
   run: {
     summary: 'run a TypeScript file of this program',
     usage: 'FILE …',
