@@ -1,14 +1,16 @@
 import { BulkheadError } from '../base/errors.ts'
 import { consistencyProof, inclusionProof } from '../wire/tlog/merkle.ts'
 import type { Caller, Consistency, Inclusion, Ledger, Logged, LogName } from './api.ts'
+import type { Head } from './checkpoint.ts'
 import type { Sequence } from './sequence.ts'
 
 /** The ledger as one caller sees it, in the same process; server.ts puts a socket before it. */
 export function ledgerFor(caller: Caller, logs: Record<LogName, Sequence>): Ledger {
   return {
     append: async ({ log, entries }) => logs[log].append(caller, entries),
-    checkpoint: async ({ log }) => ({ checkpoint: logs[log].head.note }),
-    prove: async ({ log, index, size }) => prove(logs[log], index, size),
+    checkpoint: async ({ log, cosigned }) => ({ checkpoint: (cosigned ? cosignedOf(logs[log]) : logs[log].head).note }),
+    prove: async ({ log, index, size, cosigned }) =>
+      cosigned ? proveCosigned(logs[log], index, size) : prove(logs[log], index, size),
     consistency: async ({ log, from, to }) => consistency(logs[log], from, to),
     entry: async ({ log, index }) => logged(logs[log], index),
     find: async ({ log, unique }) => {
@@ -29,6 +31,20 @@ function prove(log: Sequence, index: number, asked: number | undefined): Inclusi
   return { index, size, leafHash: leaf.toString('base64'), hashes, checkpoint: size === head.size ? head.note : null }
 }
 
+function proveCosigned(log: Sequence, index: number, asked: number | undefined): Inclusion {
+  if (asked !== undefined) throw new BulkheadError('BAD_REQUEST', 'Ask for a size or for the cosigned one, not both.')
+  const { leaf } = log.entry(index)
+  const { size, note } = cosignedOf(log)
+  if (index >= size) throw notCosigned('The last cosigned checkpoint does not cover this yet.')
+  const hashes = base64(inclusionProof(index, size, log.hashes))
+  return { index, size, leafHash: leaf.toString('base64'), hashes, checkpoint: note }
+}
+
+function cosignedOf(log: Sequence): Head {
+  if (!log.cosigned) throw notCosigned('No witness has cosigned a checkpoint yet.')
+  return log.cosigned
+}
+
 function consistency(log: Sequence, from: number, to: number): Consistency {
   assertCovered(log, to)
   return { from, to, hashes: base64(consistencyProof(from, to, log.hashes)) }
@@ -46,3 +62,4 @@ function assertCovered(log: Sequence, size: number) {
 const base64 = (hashes: Buffer[]) => hashes.map(hash => hash.toString('base64'))
 const tooEarly = () =>
   new BulkheadError('UNAVAILABLE', 'No checkpoint covers this yet.', { remedy: 'Ask again in 100 ms.' })
+const notCosigned = (message: string) => new BulkheadError('UNAVAILABLE', message, { remedy: 'Ask again in a second.' })

@@ -8,6 +8,8 @@ export type Params = {
   count(name: string): number
   optionalCount(name: string): number | undefined
   text(name: string): string
+  /** False where it is not there. */
+  flag(name: string): boolean
   entries(): NewEntry[]
 }
 
@@ -29,6 +31,11 @@ export function readParams(value: unknown): Params {
       const text = value[name]
       if (typeof text !== 'string') throw bad(`"${name}" is a string.`)
       return text
+    },
+    flag: name => {
+      const flag = value[name] ?? false
+      if (typeof flag !== 'boolean') throw bad(`"${name}" is true or false.`)
+      return flag
     },
     entries: () => readEntries(value.entries),
   }

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts'
 import { type Method, type RpcServer, serveRpc } from '../base/rpc.ts'
 import { ledgerFor } from './answer.ts'
 import type { Caller, Ledger, LogName } from './api.ts'
+import { startCosigner } from './cosign.ts'
 import { type Disk, openDisk } from './disk.ts'
 import { lockStore } from './lock.ts'
 import { readParams } from './request.ts'
@@ -24,6 +25,8 @@ export type LedgerOptions = {
   clock: () => number
   sockets: Partial<Record<Caller, string>>
   http: { host: string; port: number }
+  /** Where witnesses take checkpoints: see cosign.ts. */
+  witnesses?: readonly string[]
   log: Log
 }
 /** `failed` is settled once the journal could not be written: the process should then end and start again. */
@@ -46,6 +49,8 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     const control = await openLog(options, 'control', opened)
     const ticker = startTicker({ main, control }, options)
     opened.push(() => ticker.stop())
+    const cosigner = startCosigner({ logs: [main, control], witnesses: options.witnesses ?? [], log })
+    opened.push(() => cosigner.stop())
     const tiles = await serveTiles({ dir, ...http, log })
     opened.push(() => closeTiles(tiles))
     for (const server of await listen(options, { main, control })) opened.push(() => server.close())
@@ -84,10 +89,10 @@ function methodsOf(ledger: Ledger): Record<keyof Ledger, Method> {
       run(readParams(params))
   return {
     append: method(params => ledger.append({ log: params.log(), entries: params.entries() })),
-    checkpoint: method(params => ledger.checkpoint({ log: params.log() })),
+    checkpoint: method(params => ledger.checkpoint({ log: params.log(), cosigned: params.flag('cosigned') })),
     prove: method(params => {
       const size = params.optionalCount('size')
-      const asked = { log: params.log(), index: params.count('index') }
+      const asked = { log: params.log(), index: params.count('index'), cosigned: params.flag('cosigned') }
       return ledger.prove(size === undefined ? asked : { ...asked, size })
     }),
     consistency: method(params =>

@@ -3,13 +3,15 @@ import { decodeBundle, encodeBundle, grownTiles, TILE_WIDTH, type Tile, tilePath
 import type { Disk } from './disk.ts'
 
 /**
- * One log's tile storage, which is the truth about it: <dir>/checkpoint and <dir>/tile/…
+ * One log's tile storage, which is the truth about it: <dir>/checkpoint, <dir>/tile/…, and <dir>/checkpoint.cosigned.
  * Who changes a bundle or tile is found by fsck, by every mirror and by the next start: the root no longer is the signed one.
  */
 export type Contents = {
   hashes(level: number, index: number, width: number): Buffer
   entries(from: number, count: number): Buffer[]
 }
+
+export const COSIGNED = 'checkpoint.cosigned'
 
 export class Store {
   readonly dir: string
@@ -22,6 +24,11 @@ export class Store {
 
   readCheckpoint(): string | null {
     return this.#disk.read(join(this.dir, 'checkpoint'))?.toString() ?? null
+  }
+
+  /** The last head that witnesses signed. */
+  readCosigned(): string | null {
+    return this.#disk.read(join(this.dir, COSIGNED))?.toString() ?? null
   }
 
   /** The 256 entries of a full bundle; null where there is none. Throws MALFORMED. */
@@ -37,9 +44,13 @@ export class Store {
     await inGroups([...folders], folder => this.#disk.syncFolder(folder))
   }
 
-  async putCheckpoint(note: string): Promise<void> {
-    await this.#disk.put(join(this.dir, 'checkpoint'), Buffer.from(note), true)
+  async putCheckpoint(note: string, name = 'checkpoint'): Promise<void> {
+    await this.#disk.put(join(this.dir, name), Buffer.from(note), true)
     await this.#disk.syncFolder(this.dir)
+  }
+
+  putCosigned(note: string): Promise<void> {
+    return this.putCheckpoint(note, COSIGNED)
   }
 
   /** Partial tiles whose full tile is there are of no use: a reader of them gets the beginning of the full one. */
