@@ -39,7 +39,12 @@ export class Store {
 
   /** Writes tiles. Full ones and bundles are on disk when it returns; partial ones can be made again. */
   async write(tiles: Tile[], contents: Contents): Promise<void> {
-    await inGroups(tiles, tile => this.#disk.put(this.#path(tile), bytesOf(tile, contents), isFull(tile)))
+    await this.writeBytes(tiles, tile => bytesOf(tile, contents))
+  }
+
+  /** The same, with the bytes of each tile themselves. */
+  async writeBytes(tiles: Tile[], bytes: (tile: Tile) => Buffer): Promise<void> {
+    await inGroups(tiles, tile => this.#disk.put(this.#path(tile), bytes(tile), isFull(tile)))
     const folders = new Set(tiles.filter(isFull).flatMap(tile => this.#foldersOf(tile)))
     await inGroups([...folders], folder => this.#disk.syncFolder(folder))
   }

@@ -78,7 +78,7 @@ const shared = (part: string) => [`src/${part}/api.ts`, `src/${part}/client.ts`]
 function bootstrap(path: string): string[] {
   if (path === 'src/cli/init.ts') return ['src/vault/keys.ts']
   if (path === 'src/cli/witness.ts') return ['src/witness/server.ts']
-  if (path === 'src/cli/mirror.ts') return ['src/ledger/mirror.ts']
+  if (path === 'src/cli/mirror.ts') return ['src/ledger/mirror.ts', 'src/ledger/disk.ts']
   if (path === 'src/cli/ledger.ts') return ['src/ledger/fsck.ts', 'src/ledger/disk.ts']
   return []
 }
