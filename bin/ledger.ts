@@ -22,6 +22,7 @@ const ledger = await startLedger({
   clock: Date.now,
   sockets: { ...sockets, ...(cli === undefined ? {} : { supervisor: cli }) },
   http: config.listen.http!,
+  witnesses: config.witnesses ?? [],
   log,
 })
 ledger.failed.catch(error => {

@@ -28,7 +28,7 @@ const EDGE: Record<string, readonly string[]> = {
   'd/connect': ['PUT', 'POST'],
 }
 const APP: Record<string, readonly string[]> = { '/setup/options': ['GET'], '/setup': ['POST'], '/api/': [] }
-const LEDGER = ['checkpoint', 'tile/']
+const LEDGER = ['checkpoint', 'checkpoint.cosigned', 'tile/']
 /** What stands open to those who are not signed in, and what needs a session. */
 const CONSOLE = {
   open: [

@@ -38,6 +38,8 @@ export type Config = {
   /** PEM files of the edge's own TLS listener, where the operator gave them. */
   tls?: { cert: string; key: string }
   apns?: { url?: string; ca?: string }
+  /** For the ledger alone: URLs of the witnesses that it submits its checkpoints to, each with a key behind `#` where it was given. */
+  witnesses?: string[]
   /** Address of the proxy whose `Client-Cert` header is believed. */
   trustedProxy?: string
   /** The folder of the built admin app, for the app alone. */

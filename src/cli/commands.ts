@@ -24,6 +24,10 @@ const ports: Record<string, Option> = {
   'tls-cert': text('FILE', "PEM certificate chain of the edge's TLS listener"),
   'tls-key': text('FILE', 'its PEM key'),
   'trusted-proxy': text('ADDR', 'address of the proxy whose Client-Cert header is believed'),
+  witness: many(
+    'URL[#VKEY]',
+    "a witness of the ledger in other hands; may be repeated, remembered, 'none' forgets all. With its key, only what that key signed is kept",
+  ),
   'apns-url': text('URL', 'another push service, for tests'),
   'apns-ca': text('FILE', 'PEM certificate that this push service is checked against'),
 }
@@ -331,6 +335,70 @@ export const commands: Record<string, Command> = {
     options: { json },
     words: [0, 0],
     load: ledger,
+  },
+  'ledger proof': {
+    summary: 'write a proof that an order is in the ledger',
+    usage: 'ORDER|INDEX [--log main|control] [--out FILE] [--entry FILE]',
+    about:
+      'Writes a C2SP .tlog-proof: the inclusion proof of one entry and the checkpoint that it leads to, with the cosignatures of the witnesses where there are any. Whoever has the file, the entry and the keys can verify it without this installation, years later.',
+    example: 'bulkhead ledger proof 5f0c1d2e-8a4b-4c6d-9e7f-0a1b2c3d4e5f --out order.tlog-proof --entry order.json',
+    options: {
+      log: text('LOG', 'main (default) or control'),
+      out: text('FILE', 'where to write the proof (default: standard output)'),
+      entry: text('FILE', 'where to write the entry itself, which verifying needs'),
+      json,
+    },
+    words: [1, 1],
+    load: () => import('./proof.ts'),
+  },
+  'ledger verify': {
+    summary: 'verify a proof, offline and without an installation',
+    usage: 'FILE.tlog-proof --entry FILE|- --log VKEY [--witness VKEY … --quorum K]',
+    about:
+      "Checks that the entry is in the tree that the log signed, and that enough witnesses saw this tree grow from what they saw before. Without a witness, only the log's own word stands behind it: a captured log could give somebody else another history.",
+    example:
+      'bulkhead ledger verify order.tlog-proof --entry order.json --log "$(head -n 1 ledger.keys)" --witness "$(cat dpo.key)"',
+    options: {
+      entry: text('FILE', 'the entry, byte for byte; - reads it from standard input'),
+      log: many('VKEY', "the log's verifier key (bulkhead ledger key)"),
+      witness: many('VKEY', 'a witness that you trust; may be repeated'),
+      quorum: text('K', 'how many of them must have cosigned (default: all)'),
+      json,
+    },
+    words: [1, 1],
+    load: () => import('./proof.ts'),
+  },
+  'ledger mirror': {
+    summary: 'keep a verified copy of a log somewhere else',
+    usage: '--url PREFIX --dir DIR [--log VKEY]',
+    about:
+      'Run it on another machine, by cron for example. It copies what is new: checkpoint, tiles and entries over HTTP, each verified against what the log signed, and the new head must continue the old. A log that forked or shrank is refused with status 1; the copy stays as it was and the evidence lies beside it. A restore joins a backup with the tail of such a copy.',
+    example:
+      'bulkhead ledger mirror --url https://ledger.example.org/main --dir ./mirror --log "$(head -n 1 ledger.keys)"',
+    options: {
+      url: text('PREFIX', 'where the log is read (bulkhead ledger url), one log for each mirror'),
+      dir: text('DIR', 'the copy; made at the first run'),
+      log: many('VKEY', "the log's verifier key; remembered in the copy"),
+      json,
+    },
+    words: [0, 0],
+    load: () => import('./mirror.ts'),
+  },
+  witness: {
+    summary: "watch over somebody's ledger from elsewhere",
+    usage: '--dir DIR --port N --log VKEY [--log VKEY …] [options]',
+    about:
+      "A ledger signs its own history, so whoever captures it could show different people different ones. A witness remembers the newest checkpoint of each log and cosigns only what continues it. It proves something only in other hands than the ledger's: a data-protection officer's, a sister institution's, on another machine. It learns sizes and hashes, never an entry. It needs no installation, runs until SIGTERM, and prints one JSON line with its URL and its verifier key. Tell the URL to the ledger (bulkhead up --witness) and the key to those who verify. Never restore its folder from a backup: what it forgot it could sign twice.",
+    example: 'bulkhead witness --dir ./witness --port 8470 --log "$(bulkhead ledger key | head -n 1)"',
+    options: {
+      dir: text('DIR', 'its key and its memory; made at the first start, for you alone'),
+      port: text('N', 'port that ledgers reach it on; 0 picks one'),
+      bind: text('ADDR', 'address that it listens on (default 127.0.0.1: put a TLS proxy in front)'),
+      log: many('VKEY', 'verifier key of a log that it watches over (bulkhead ledger key); may be repeated'),
+      name: text('NAME', 'its name in cosignatures, such as witness.example.org/w1; chosen once'),
+    },
+    words: [0, 0],
+    load: () => import('./witness.ts'),
   },
   run: {
     summary: 'run a TypeScript file of this program',

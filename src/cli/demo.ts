@@ -17,6 +17,7 @@ import { type Args, whole } from './args.ts'
 import { freezeCodeHashes, makeFreezeCodes, writeFreezeCodes } from './freezecodes.ts'
 import { checkOwner, isInitialised, prepareHome } from './home.ts'
 import { initHome } from './init.ts'
+import { type Neighbour, startNeighbour } from './neighbour.ts'
 import { loadPasskey } from './passkey.ts'
 import { buildWeb, startOptions, untilStopped } from './up.ts'
 
@@ -41,15 +42,21 @@ export async function run(args: Args): Promise<number> {
   const isNew = await makeHome(home, whole(args, 'app-port', 0, 65_535) ?? APP_PORT)
   delete args.values['app-port'] // it is in the genesis now
   const office = await startOffice(home)
+  let witness: Neighbour | undefined
   try {
+    witness = await startNeighbour(home, folderOf(home))
     const { apnsUrl, apnsCa, invitations } = await office.ask<Opened>({ t: 'open' })
-    return await untilStopped({ ...startOptions(args), apnsUrl, apnsCa }, async ({ urls }) => {
-      if (isNew) await furnish(home, urls, invitations, office)
-      else await office.ask({ t: 'enrol', edgeUrl: urls.edge, profileUrls: {} })
-      greet(home, urls, JSON.parse(readFileSync(registerOf(home), 'utf8')) as Register)
-    })
+    return await untilStopped(
+      { ...startOptions(args), apnsUrl, apnsCa, witnesses: [witness.address] },
+      async ({ urls }) => {
+        if (isNew) await furnish(home, urls, invitations, office)
+        else await office.ask({ t: 'enrol', edgeUrl: urls.edge, profileUrls: {} })
+        greet(home, urls, JSON.parse(readFileSync(registerOf(home), 'utf8')) as Register)
+      },
+    )
   } finally {
     office.stop()
+    witness?.stop()
   }
 }
 type Urls = Supervisor['urls']
@@ -224,6 +231,7 @@ ${[...states]
   .join('\n')}
 
 Who uses which device is in ${registerOf(home)}; the server does not know.
+A witness cosigns the ledger's heads from a process of its own. In production it must live in other hands: bulkhead witness --help
 Enrol one more and watch:  npm run device -- iphone --home ${home}
 The command line:          bin/bulkhead device list --home ${home}
 Ctrl-C ends everything. To start over, delete ${home}.

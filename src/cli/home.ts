@@ -25,6 +25,8 @@ export type HomeConfig = {
   ports: { edge?: number; edgeTls?: number; console?: number; app?: number; ledger?: number }
   edgeBind?: string
   publicUrl?: string
+  /** Where the ledger's checkpoints are submitted; behind `#` the witness's key. */
+  witnesses?: string[]
   genesisDigest?: string
 }
 

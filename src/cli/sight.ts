@@ -8,7 +8,8 @@ import { runningSupervisor } from '../supervisor/lock.ts'
 import { postmaster } from '../supervisor/postgres.ts'
 import { programRoot } from '../supervisor/program.ts'
 import { processes } from '../supervisor/strays.ts'
-import { dataPath, genesisPath, isRoot, ownPath, socketFolder } from './home.ts'
+import { splitNote } from '../wire/tlog/note.ts'
+import { dataPath, genesisPath, isRoot, ownPath, readHomeConfig, socketFolder } from './home.ts'
 
 /** What can be seen from outside, without asking any compartment. */
 export type Sight = {
@@ -29,6 +30,8 @@ export type Sight = {
   clockSynchronised: boolean | undefined
   /** When the push certificate ends; undefined where there is none. */
   pushEnds: Date | undefined
+  /** URLs of the ledger's witnesses, and the names of those that signed its last cosigned head. */
+  witnesses: { urls: string[]; signed: string[] }
 }
 
 export async function look(home: string): Promise<Sight> {
@@ -46,6 +49,21 @@ export async function look(home: string): Promise<Sight> {
     tlsEnds: endOf(text(edge?.tls?.cert)),
     clockSynchronised: clock(),
     pushEnds: endOf(json<{ certificate: string }>(join(dataPath(home, 'vault'), 'push.json'))?.certificate),
+    witnesses: { urls: readHomeConfig(home).witnesses ?? [], signed: cosigners(home) },
+  }
+}
+
+/** Nothing is verified here: this is a look, and whoever relies on a witness has its key. */
+function cosigners(home: string): string[] {
+  const note = text(join(dataPath(home, 'ledger'), 'main/checkpoint.cosigned'))
+  try {
+    return note === undefined
+      ? []
+      : splitNote(note)
+          .signatures.slice(2)
+          .map(({ name }) => name) // behind the log's and its clock's
+  } catch {
+    return []
   }
 }
 

@@ -5,7 +5,7 @@ import { BulkheadError } from '../base/errors.ts'
 import type { PortName } from '../supervisor/ports.ts'
 import { programRoot } from '../supervisor/program.ts'
 import { type StartOptions, type Supervisor, startSupervisor } from '../supervisor/supervisor.ts'
-import { type Args, text, whole } from './args.ts'
+import { type Args, list, text, whole } from './args.ts'
 
 const portOptions: Record<string, PortName> = {
   'edge-port': 'edge',
@@ -35,6 +35,7 @@ export function startOptions(args: Args): StartOptions {
     ...given('trustedProxy', text(args, 'trusted-proxy')),
     ...given('apnsUrl', text(args, 'apns-url')),
     ...given('apnsCa', text(args, 'apns-ca')),
+    ...(list(args, 'witness').length > 0 && { witnesses: list(args, 'witness') }),
     ...given('databaseUrl', process.env.DATABASE_URL || undefined),
   }
 }

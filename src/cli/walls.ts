@@ -205,11 +205,30 @@ export const walls: readonly Wall[] = [
   {
     wall: 'the ledger has witnesses',
     kind: 'E',
-    judge: () => ({
-      stands: 'no',
-      why: 'No witness cosigns yet: a captured ledger could show different people different histories.',
-      remedy: 'Mirror the tiles elsewhere.',
-    }),
+    judge({ witnesses: { urls, signed }, running }) {
+      if (urls.length === 0)
+        return {
+          stands: 'no',
+          why: 'A fresh installation needs no witness; without one, a captured ledger could show different people different histories.',
+          remedy: 'Let others run bulkhead witness on machines of theirs, then: bulkhead up --witness URL',
+        }
+      if (signed.length === 0)
+        return {
+          stands: running ? 'no' : 'partly',
+          why: `None of ${urls.length} has cosigned a head yet.`,
+          remedy: 'See why in log/ledger.log; each must have been given our keys: bulkhead ledger key',
+        }
+      const why = `The last cosigned head carries: ${signed.join(', ')}.`
+      if (urls.every(isHere))
+        return { stands: 'partly', why: `${why} All run on this machine.`, remedy: 'Have one run in other hands.' }
+      if (signed.length < 2)
+        return {
+          stands: 'partly',
+          why: `${why} One alone can be bought.`,
+          remedy: 'Have two or three, in different hands.',
+        }
+      return { stands: 'yes', why }
+    },
   },
   {
     wall: 'the clock is right',
@@ -269,6 +288,8 @@ export const walls: readonly Wall[] = [
     }),
   },
 ]
+
+const isHere = (url: string) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(url).hostname)
 
 function lasting(what: string, ends: Date, warnDays: number, remedy: string): Omit<Finding, 'wall' | 'kind'> {
   const days = Math.floor((ends.getTime() - Date.now()) / DAY)

@@ -29,7 +29,8 @@ export function createOrders(
       ? hpkeOpen(deliveryKey, stored.body, Buffer.from(`bulkhead-body/v1\n${id}`))
       : stored.body
     const loaded = { ...stored, body }
-    const evidence = await ledger.proofs({ keys: evidenceKeys(loaded, trusted()) })
+    const cosigned = trusted().rules.cosignatures > 0
+    const evidence = await ledger.proofs({ keys: evidenceKeys(loaded, trusted()), cosigned })
     const verified = verifyOrder(loaded, evidence, trusted())
     if (verified.order.id !== id) throw new BulkheadError('REFUSED', 'The order is filed under another id.')
     return verified

@@ -21,7 +21,7 @@ export type Conflict = { code: 'CONFLICT'; index: number }
 export type Refusal = { code: 'BAD_REQUEST' | 'FORBIDDEN' | 'LIMIT'; message: string }
 export type Outcome = Appended | Conflict | Refusal
 
-/** `checkpoint`: the signed checkpoint of `size`, where that is still the newest. */
+/** `checkpoint`: the signed checkpoint of `size`, where that is still the newest or the last cosigned one. */
 export type Inclusion = { index: number; size: number; leafHash: string; hashes: string[]; checkpoint: string | null }
 export type Consistency = { from: number; to: number; hashes: string[] }
 export type Logged = { index: number; entry: string; leafHash: string }
@@ -45,15 +45,16 @@ export const MAX_DELIVERIES = 1000
  * `append`: one outcome for each entry, in order; a refused entry does not hold up the others.
  * `prove`, `consistency`: up to the newest checkpoint. An entry that no checkpoint covers yet: UNAVAILABLE; none at all: NOT_FOUND.
  * `find`: null where the key was never used.
+ * `cosigned`: under the last head that witnesses have signed instead of the newest; UNAVAILABLE where none does, or not yet.
  */
 export type Ledger = {
   append(params: { log: LogName; entries: NewEntry[] }): Promise<Outcome[]>
-  checkpoint(params: { log: LogName }): Promise<{ checkpoint: string }>
-  prove(params: { log: LogName; index: number; size?: number }): Promise<Inclusion>
+  checkpoint(params: { log: LogName; cosigned?: boolean }): Promise<{ checkpoint: string }>
+  prove(params: { log: LogName; index: number; size?: number; cosigned?: boolean }): Promise<Inclusion>
   consistency(params: { log: LogName; from: number; to: number }): Promise<Consistency>
   entry(params: { log: LogName; index: number }): Promise<Logged>
   find(params: { log: LogName; unique: string }): Promise<Logged | null>
-  proofs(params: { keys: string[] }): Promise<Proofs>
+  proofs(params: { keys: string[]; cosigned?: boolean }): Promise<Proofs>
   control(params: { from: number }): Promise<ControlPage>
   /** All grants are on disk when it returns; a command is granted once, on however many edges. For edges alone. */
   deliver(params: { deliveries: Delivery[] }): Promise<Permits>

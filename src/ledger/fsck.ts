@@ -8,7 +8,7 @@ import type { Disk } from './disk.ts'
 import { decodeEntry } from './entry.ts'
 import { HashTree } from './hashes.ts'
 import { readRecords } from './journal.ts'
-import { partialTiles, tilesOfGrowth } from './store.ts'
+import { COSIGNED, partialTiles, tilesOfGrowth } from './store.ts'
 
 /** Checks a log's files against its checkpoint and against each other. Reads only; a running ledger does no harm, but may show a tile too early. */
 export type Finding = { log: LogName; place: string; what: string }
@@ -25,6 +25,7 @@ export function fsck(options: FsckOptions): FsckResult {
   if (tree.size < head.size) return { size: head.size, findings } // without all leaves no hash above them can be judged
   if (!treeRoot(head.size, tree.read).equals(head.root))
     report('checkpoint', 'The entries do not lead to the signed root.')
+  checkCosigned(options, tree, report)
   checkTiles(options, head.size, tree, report)
   checkJournal(options, tree, report)
   return { size: head.size, findings }
@@ -42,6 +43,15 @@ function checkHead({ disk, dir, signing }: FsckOptions, report: Report): Head | 
   const note = disk.read(join(dir, 'checkpoint'))
   if (!note) report('checkpoint', 'There is none.')
   return note && guard('checkpoint', report, () => openHead(signing, note.toString()))
+}
+
+/** There is one only where witnesses sign. */
+function checkCosigned({ disk, dir, signing }: FsckOptions, tree: HashTree, report: Report) {
+  const note = disk.read(join(dir, COSIGNED))
+  const head = note && guard(COSIGNED, report, () => openHead(signing, note.toString()))
+  if (!head) return
+  if (head.size > tree.size || !treeRoot(head.size, tree.read).equals(head.root))
+    report(COSIGNED, 'The entries do not lead to the root that witnesses signed.')
 }
 
 /** Reads every bundle up to `size`; stops at the first that is missing or broken. */

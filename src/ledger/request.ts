@@ -10,6 +10,8 @@ export type Params = {
   text(name: string): string
   /** At most 50. */
   texts(name: string): string[]
+  /** False where it is not there. */
+  flag(name: string): boolean
   entries(): NewEntry[]
   deliveries(): Delivery[]
   /** CommandUUIDs. */
@@ -37,6 +39,11 @@ export function readParams(value: unknown): Params {
     },
     texts: name =>
       listOf(value[name], 50).map(item => (typeof item === 'string' ? item : raise(`"${name}" are strings.`))),
+    flag: name => {
+      const flag = value[name] ?? false
+      if (typeof flag !== 'boolean') throw bad(`"${name}" is true or false.`)
+      return flag
+    },
     entries: () => readEntries(value.entries),
     deliveries: () => listOf(value.deliveries, MAX_DELIVERIES).map(readDelivery),
     commands: () => listOf(value.commands, MAX_DELIVERIES).map(item => uuid(item, 'command')),

@@ -16,7 +16,7 @@ import {
   type Refusal,
 } from './api.ts'
 import { assertMayAppend } from './callers.ts'
-import { type Head, openHead, type Signing, signHead } from './checkpoint.ts'
+import { type Head, linesOf, openHead, type Signing, signHead, withLines } from './checkpoint.ts'
 import type { Disk } from './disk.ts'
 import { decodeEntry, type Entry, uniqueOf } from './entry.ts'
 import { HashTree } from './hashes.ts'
@@ -70,6 +70,7 @@ export class Sequence {
   #bundled = 0
   #durable = 0
   #head!: Head
+  #cosigned: Head | undefined
   #flushing: Promise<void> | undefined
   #publishing: Promise<Head> | undefined
   #broken: unknown
@@ -91,6 +92,11 @@ export class Sequence {
 
   get head(): Head {
     return this.#head
+  }
+
+  /** The last head that witnesses signed, with their lines. Undefined while none has. */
+  get cosigned(): Head | undefined {
+    return this.#cosigned
   }
 
   /** What is on disk and no checkpoint covers yet. */
@@ -207,11 +213,25 @@ export class Sequence {
     })
     // Time never runs backwards, whatever the machine's clock does.
     const time = Math.max(Math.floor(this.#clock() / 1000), this.#head?.time ?? 0)
-    const head = signHead(this.#signing, size, treeRoot(size, this.#tree.read), time)
+    const bare = signHead(this.#signing, size, treeRoot(size, this.#tree.read), time)
+    const head = this.#carried(bare)
     await this.#store.putCheckpoint(head.note)
     this.#head = head
     await this.#forget(tiles, size)
     return head
+  }
+
+  /** Witnesses signed size and root, not the time: their lines hold for every head of that size. */
+  #carried(head: Head): Head {
+    return this.#cosigned?.size === head.size ? withLines(head, linesOf(this.#cosigned)) : head
+  }
+
+  /** Keeps a head of ours that witnesses have signed; their lines come into the checkpoint too where it is still of that size. One call at a time. */
+  async cosign(head: Head): Promise<void> {
+    await this.#store.putCosigned(head.note)
+    this.#cosigned = head
+    await this.#publishing?.catch(() => {}) // it may have been signed before these lines were there
+    if (this.#head.size === head.size) await this.publish()
   }
 
   /** Full bundles are read from disk from now on. */
@@ -272,6 +292,7 @@ export class Sequence {
     this.#journal = await Journal.open(disk, join(dir, 'journal'), (index, entry) => this.#replay(index, entry))
     this.#durable = this.#tree.size
     const head = this.#readHead()
+    this.#cosigned = this.#readCosigned()
     await this.#publish(tilesToRepair(head?.size ?? 0, this.#durable), this.#durable)
   }
 
@@ -295,6 +316,16 @@ export class Sequence {
         remedy: 'Set the clock, then start again.',
       })
     this.#head = head
+    return head
+  }
+
+  /** Witnesses hold us to it, so it is checked like the checkpoint. */
+  #readCosigned(): Head | undefined {
+    const note = this.#store.readCosigned()
+    if (note === null) return undefined
+    const head = openHead(this.#signing, note)
+    if (head.size > this.#tree.size || !treeRoot(head.size, this.#tree.read).equals(head.root))
+      throw damaged('The entries are not those that witnesses have cosigned.')
     return head
   }
 }

@@ -9,6 +9,7 @@ import type { Trusted } from '../trust/roster.ts'
 import { ledgerFor } from './answer.ts'
 import type { Caller, Ledger, LogName } from './api.ts'
 import { createControlState } from './control.ts'
+import { startCosigner } from './cosign.ts'
 import { Deliveries } from './deliveries.ts'
 import { type DeliveryDesk, openDesk } from './desk.ts'
 import { type Disk, openDisk } from './disk.ts'
@@ -31,6 +32,8 @@ export type LedgerOptions = {
   trusted: Trusted
   sockets: Partial<Record<Caller, string>>
   http: { host: string; port: number }
+  /** Where witnesses take checkpoints: see cosign.ts. */
+  witnesses?: readonly string[]
   log: Log
 }
 /** `failed` is settled once the journal could not be written: the process should then end and start again. */
@@ -56,6 +59,8 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     const desk = openDesk({ main, deliveries, control: rules.control, clock: options.clock })
     const ticker = startTicker({ main, control }, options)
     opened.push(() => ticker.stop())
+    const cosigner = startCosigner({ logs: [main, control], witnesses: options.witnesses ?? [], log })
+    opened.push(() => cosigner.stop())
     const tiles = await serveTiles({ dir, ...http, log })
     opened.push(() => closeTiles(tiles))
     for (const server of await listen(options, { main, control }, desk)) opened.push(() => server.close())
@@ -99,10 +104,10 @@ function methodsOf(ledger: Ledger): Record<keyof Ledger, Method> {
       run(readParams(params))
   return {
     append: method(params => ledger.append({ log: params.log(), entries: params.entries() })),
-    checkpoint: method(params => ledger.checkpoint({ log: params.log() })),
+    checkpoint: method(params => ledger.checkpoint({ log: params.log(), cosigned: params.flag('cosigned') })),
     prove: method(params => {
       const size = params.optionalCount('size')
-      const asked = { log: params.log(), index: params.count('index') }
+      const asked = { log: params.log(), index: params.count('index'), cosigned: params.flag('cosigned') }
       return ledger.prove(size === undefined ? asked : { ...asked, size })
     }),
     consistency: method(params =>
@@ -110,7 +115,7 @@ function methodsOf(ledger: Ledger): Record<keyof Ledger, Method> {
     ),
     entry: method(params => ledger.entry({ log: params.log(), index: params.count('index') })),
     find: method(params => ledger.find({ log: params.log(), unique: params.text('unique') })),
-    proofs: method(params => ledger.proofs({ keys: params.texts('keys') })),
+    proofs: method(params => ledger.proofs({ keys: params.texts('keys'), cosigned: params.flag('cosigned') })),
     control: method(params => ledger.control({ from: params.count('from') })),
     deliver: method(params => ledger.deliver({ deliveries: params.deliveries() })),
     answered: method(params => ledger.answered({ commands: params.commands() })),

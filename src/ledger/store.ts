@@ -3,13 +3,15 @@ import { decodeBundle, encodeBundle, grownTiles, TILE_WIDTH, type Tile, tilePath
 import type { Disk } from './disk.ts'
 
 /**
- * One log's tile storage, which is the truth about it: <dir>/checkpoint and <dir>/tile/…
+ * One log's tile storage, which is the truth about it: <dir>/checkpoint, <dir>/tile/…, and <dir>/checkpoint.cosigned.
  * Who changes a bundle or tile is found by fsck, by every mirror and by the next start: the root no longer is the signed one.
  */
 export type Contents = {
   hashes(level: number, index: number, width: number): Buffer
   entries(from: number, count: number): Buffer[]
 }
+
+export const COSIGNED = 'checkpoint.cosigned'
 
 export class Store {
   readonly dir: string
@@ -24,6 +26,11 @@ export class Store {
     return this.#disk.read(join(this.dir, 'checkpoint'))?.toString() ?? null
   }
 
+  /** The last head that witnesses signed. */
+  readCosigned(): string | null {
+    return this.#disk.read(join(this.dir, COSIGNED))?.toString() ?? null
+  }
+
   /** The 256 entries of a full bundle; null where there is none. Throws MALFORMED. */
   readBundle(index: number): Buffer[] | null {
     const bytes = this.#disk.read(this.#path({ level: 'entries', index, width: TILE_WIDTH }))
@@ -32,14 +39,23 @@ export class Store {
 
   /** Writes tiles. Full ones and bundles are on disk when it returns; partial ones can be made again. */
   async write(tiles: Tile[], contents: Contents): Promise<void> {
-    await inGroups(tiles, tile => this.#disk.put(this.#path(tile), bytesOf(tile, contents), isFull(tile)))
+    await this.writeBytes(tiles, tile => bytesOf(tile, contents))
+  }
+
+  /** The same, with the bytes of each tile themselves. */
+  async writeBytes(tiles: Tile[], bytes: (tile: Tile) => Buffer): Promise<void> {
+    await inGroups(tiles, tile => this.#disk.put(this.#path(tile), bytes(tile), isFull(tile)))
     const folders = new Set(tiles.filter(isFull).flatMap(tile => this.#foldersOf(tile)))
     await inGroups([...folders], folder => this.#disk.syncFolder(folder))
   }
 
-  async putCheckpoint(note: string): Promise<void> {
-    await this.#disk.put(join(this.dir, 'checkpoint'), Buffer.from(note), true)
+  async putCheckpoint(note: string, name = 'checkpoint'): Promise<void> {
+    await this.#disk.put(join(this.dir, name), Buffer.from(note), true)
     await this.#disk.syncFolder(this.dir)
+  }
+
+  putCosigned(note: string): Promise<void> {
+    return this.putCheckpoint(note, COSIGNED)
   }
 
   /** Partial tiles whose full tile is there are of no use: a reader of them gets the beginning of the full one. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { decodeTilePath, narrowBundle, TILE_WIDTH, type Tile, tilePath } from '../wire/tlog/tile.ts'
+import { COSIGNED } from './store.ts'
 
 /**
  * Tiles and checkpoints for anyone, read-only. Rules: GET and HEAD; the paths of the format and no other, so no file name is ever
@@ -13,13 +14,14 @@ type Found = { type: string; cache: string; body: Buffer }
 
 /** Every route there is, below /main/ and /control/, for GET and HEAD. With a slash at its end it stands for all tiles below. */
 export const ROUTES: Record<string, (folder: string, rest: string) => Promise<Found | null>> = {
-  checkpoint: folder => findCheckpoint(folder),
+  checkpoint: folder => findCheckpoint(folder, 'checkpoint'),
+  [COSIGNED]: folder => findCheckpoint(folder, COSIGNED), // the last one that witnesses signed
   'tile/': async (folder, rest) => {
     const tile = decodeTilePath(`tile/${rest}`)
     return tile && findTile(folder, tile)
   },
 }
-const PATH = /^\/(main|control)\/([a-z]{1,20}\/?)([0-9a-z/.]{0,60})$/
+const PATH = /^\/(main|control)\/([a-z]{1,20}(?:\/|\.cosigned)?)([0-9a-z/.]{0,60})$/
 const HASH = 32
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 
@@ -54,8 +56,8 @@ async function find(dir: string, method: string | undefined, url: string | undef
   return ROUTES[name]!(join(dir, log), rest)
 }
 
-async function findCheckpoint(folder: string): Promise<Found | null> {
-  const body = await read(join(folder, 'checkpoint'))
+async function findCheckpoint(folder: string, name: string): Promise<Found | null> {
+  const body = await read(join(folder, name))
   return body && { type: 'text/plain; charset=utf-8', cache: 'no-store', body }
 }
 

@@ -17,6 +17,7 @@ export type Plan = {
   tls?: { cert: string; key: string }
   apns?: { url?: string; ca?: string }
   trustedProxy?: string
+  witnesses?: string[]
   setup?: { code: string }
 }
 
@@ -41,6 +42,7 @@ export function configOf(plan: Plan, name: CompartmentName): Config {
     ...(name === 'edge' && plan.trustedProxy !== undefined && { trustedProxy: plan.trustedProxy }),
     ...(name === 'vault' &&
       plan.apns && { apns: { ...plan.apns, ...(plan.apns.ca !== undefined && { ca: own('apns-ca.pem') }) } }),
+    ...(name === 'ledger' && plan.witnesses && { witnesses: plan.witnesses }),
     ...(name === 'app' && { webDir: join(plan.program, 'web/dist') }),
     ...(name === 'app' && plan.setup && { setup: plan.setup }),
     dataDir: dataPath(home, name),

@@ -4,6 +4,7 @@ import { BulkheadError } from '../base/errors.ts'
 import { genesisPath, readHomeConfig, writeHomeConfig } from '../cli/home.ts'
 import type { Plan } from './configure.ts'
 import { choosePorts, loopbacks, type PortName, type Ports, type PortWish, portNames, urlOf } from './ports.ts'
+import { checkedWitnesses } from './witnesses.ts'
 
 /** What an operator may choose at a start. */
 export type Choices = {
@@ -15,6 +16,8 @@ export type Choices = {
   trustedProxy?: string
   apnsUrl?: string
   apnsCa?: string
+  /** Instead of those remembered, where there are any; ['none'] forgets them. */
+  witnesses?: string[]
 }
 
 const loopback = '127.0.0.1'
@@ -28,8 +31,10 @@ export async function makePlan(home: string, programRoot: string, choices: Choic
       remedy: 'Give both --tls-cert and --tls-key.',
     })
   const publicUrl = choices.publicUrl === undefined ? undefined : checkedUrl(choices.publicUrl)
+  const chosen = choices.witnesses && checkedWitnesses(choices.witnesses)
   const ports = await rememberedPorts(home, choices, publicUrl)
-  const { edgeBind = loopback, publicUrl: told } = readHomeConfig(home)
+  if (chosen) writeHomeConfig(home, { ...readHomeConfig(home), witnesses: chosen })
+  const { edgeBind = loopback, publicUrl: told, witnesses = [] } = readHomeConfig(home)
   const at = (name: PortName) => ({ host: isEdge(name) ? edgeBind : loopback, port: ports[name] })
   return {
     home,
@@ -44,6 +49,7 @@ export async function makePlan(home: string, programRoot: string, choices: Choic
       edgeTls: urlOf('https', edgeBind, ports.edgeTls),
     },
     databases: {},
+    witnesses,
     ...(told !== undefined && { publicUrl: told }),
     ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: resolve(tlsCert), key: resolve(tlsKey) } }),
     ...apnsOf(choices),

@@ -9,6 +9,7 @@ import { urlOf } from './ports.ts'
 import { databaseFromUrl } from './postgres.ts'
 import { scramVerifier } from './scram.ts'
 import { isOurs } from './strays.ts'
+import { checkedWitnesses } from './witnesses.ts'
 
 const coded = (code: string) => (error: unknown) => (error as { code?: string }).code === code
 
@@ -79,6 +80,7 @@ test('a compartment is told its own database password, and the app and the ledge
     urls: { edge: '', console: '', app: '', ledger: '', edgeTls: '' },
     databases: { edge: database('e'), console: database('c'), vault: database('v'), watch: database('w') },
     tls: { cert: '/c', key: '/k' },
+    witnesses: ['https://w'],
   }
   const config = configOf(plan, 'edge')
   assert.equal(config.database?.user, 'e')
@@ -91,6 +93,23 @@ test('a compartment is told its own database password, and the app and the ledge
   assert.equal(config.tls?.key, '/home/edge/tls-key.pem')
   assert.equal(configOf(plan, 'ledger').database, undefined)
   assert.equal(configOf(plan, 'vault').tls, undefined)
+  assert.deepEqual(configOf(plan, 'ledger').witnesses, ['https://w'])
+  assert.equal(config.witnesses, undefined)
+})
+
+test('a witness is named by the URL that checkpoints are submitted below, with or without its key', () => {
+  const key = 'witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY'
+  const logKey = 'mdm.example/audit+a492df3b+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs'
+  assert.deepEqual(checkedWitnesses(['https://w.example/', 'http://127.0.0.1:1/a/', 'https://w.example']), [
+    'https://w.example',
+    'http://127.0.0.1:1/a',
+  ])
+  assert.deepEqual(checkedWitnesses([`https://w.example#${key}`]), [`https://w.example#${key}`])
+  assert.deepEqual(checkedWitnesses(['none']), [])
+  const wrong = ['w.example', 'ftp://w.example', 'https://me@w.example', 'https://w.example?x', 'none']
+  for (const text of [...wrong, 'https://w.example#', `https://w.example#${logKey}`])
+    assert.throws(() => checkedWitnesses([text, 'https://v.example']), coded('USAGE'), text)
+  assert.throws(() => checkedWitnesses(Array(17).fill('https://w.example')), coded('USAGE'))
 })
 
 test('what dies young comes back later each time, up to five seconds; a long life is forgiven', () => {

@@ -2,7 +2,7 @@ import type { Graph, Sources } from './imports.ts'
 
 // The walls between folders, as rules over the import graph. Each failure says which wall was hit and why it stands.
 
-const compartments = ['edge', 'intake', 'console', 'vault', 'ledger', 'watch', 'app']
+const compartments = ['edge', 'intake', 'console', 'vault', 'ledger', 'watch', 'app', 'witness']
 const compartmentOf = (path: string) => /^(?:src|bin)\/([a-z]+)[/.]/.exec(path)?.[1] ?? ''
 
 /** What each part may take from npm; parts without a row may take what package.json has. `base` names them by file. */
@@ -11,6 +11,7 @@ const packages: Record<string, string[]> = {
   intake: [],
   vault: ['pg'],
   ledger: [],
+  witness: [],
   watch: ['pg'],
   wire: [],
   trust: [],
@@ -72,9 +73,12 @@ export function hits(sources: Sources, graph: Graph): string[] {
 }
 
 const shared = (part: string) => [`src/${part}/api.ts`, `src/${part}/client.ts`]
-/** `init` makes every compartment's keys, before any of them runs; the command line verifies ledgers offline; the supervisor's walls name them. */
+/** `init` makes every compartment's keys, before any of them runs; the command line verifies and mirrors
+ * ledgers, and is the witness's process; the supervisor's walls name them. */
 function bootstrap(path: string): string[] {
   if (path === 'src/cli/init.ts') return ['src/vault/keys.ts']
+  if (path === 'src/cli/witness.ts') return ['src/witness/server.ts']
+  if (path === 'src/cli/mirror.ts') return ['src/ledger/mirror.ts', 'src/ledger/disk.ts']
   if (path === 'src/cli/ledger.ts') return ['src/ledger/fsck.ts', 'src/ledger/disk.ts']
   return []
 }
