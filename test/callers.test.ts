@@ -103,7 +103,12 @@ before(async () => {
     log: silentLog,
   })
   database = await testDatabase()
-  const watch = await startWatch({ sockets: sockets.watch!, database: database.config('watch'), log: silentLog })
+  const watch = await startWatch({
+    sockets: sockets.watch!,
+    database: database.config('watch'),
+    ledger: { append: async () => [] },
+    log: silentLog,
+  })
   closing.push(
     () => ledger.close(),
     () => watch.close(),

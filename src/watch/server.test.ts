@@ -24,11 +24,18 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+const nowhere = { append: async () => [] }
+
 /** What is stored of these, all told within one second, the most frequent first. */
 async function stored(t: TestContext, traces: readonly Trace[]) {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const path = join(folder, 'edge.sock')
-  const watch = await startWatch({ sockets: { edge: path }, database: place.config('watch'), log: silentLog })
+  const watch = await startWatch({
+    sockets: { edge: path },
+    database: place.config('watch'),
+    ledger: nowhere,
+    log: silentLog,
+  })
   const client = rpcClient({ path, name: 'watch' })
   await Promise.all(traces.map(trace => client.call('trace', trace)))
   client.close()

@@ -2,9 +2,12 @@ import pg from 'pg'
 import type { DatabaseConfig } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { type RpcServer, serveRpc } from '../base/rpc.ts'
+import type { Ledger } from '../ledger/api.ts'
 import { alias, object, text, uuid, whole } from '../trust/shape.ts'
+import { createFindings } from './findings.ts'
 
-// Watch, in its first form: it keeps the traces that the others send. Who changes its table can hide traces that are not in the ledger yet.
+// Watch, in its first form: it keeps the traces that the others send, and puts into the ledger what nobody sees in ordinary work. Who
+// changes its table can hide what is not in the ledger.
 
 const shape = object(
   { code: text(/^[a-z0-9-]{1,64}$/, 'a trace code') },
@@ -23,8 +26,14 @@ const MOST_ROWS = 1_000
 const MOST_CODES = 200 // beyond MOST_ROWS a trace is counted without its device and order
 const MOST_COUNT = 1_000_000_000
 
-export async function startWatch(options: { sockets: Record<string, string>; database: DatabaseConfig; log: Log }) {
-  const { log } = options
+export async function startWatch(options: {
+  sockets: Record<string, string>
+  database: DatabaseConfig
+  ledger: Pick<Ledger, 'append'>
+  log: Log
+}) {
+  const { log, ledger } = options
+  const findings = createFindings({ ledger, log, clock: Date.now })
   const { host, port, user, password, database, ssl } = options.database
   const pool = new pg.Pool({ host, port, user, password, database, ssl, max: 2, connectionTimeoutMillis: 3_000 })
   pool.on('error', error => log.error('database.lost', {}, error))
@@ -66,6 +75,7 @@ export async function startWatch(options: { sockets: Record<string, string>; dat
     const trace = async (params: unknown) => {
       const { code, device, order, reason, count } = shape(params, 'trace')
       add({ source, code, device: device ?? null, order: order ?? null, reason: reason ?? null, count: count ?? 1 })
+      findings.see({ source, code, reason: reason ?? null, count: count ?? 1 })
       return null
     }
     servers.push(await serveRpc({ path, caller, methods: { trace }, log }))
@@ -76,6 +86,7 @@ export async function startWatch(options: { sockets: Record<string, string>; dat
       clearInterval(timer)
       await Promise.all(servers.map(server => server.close()))
       await flush()
+      await findings.close()
       await pool.end()
     },
   }

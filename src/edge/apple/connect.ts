@@ -119,8 +119,10 @@ const notNow = (command: string, { device }: Voucher, channel: string) => ({
 /** A delivery that may not go out yet: it stays in the queue, and what is behind it goes first. */
 class Later {
   readonly command: string
-  constructor(command: string) {
+  readonly reason: string
+  constructor(command: string, orderClass: string) {
     this.command = command
+    this.reason = `budget-${orderClass}`
   }
 }
 
@@ -143,7 +145,7 @@ async function deliver(
       order === RENEW_IDENTITY
         ? await renewal(identity, next.serial, uuid, context)
         : await command(order, uuid, { voucher, channel, serial: next.serial, fills: {} }, context)
-    if (reply instanceof Later) refused('budget')
+    if (reply instanceof Later) refused(reply.reason)
     else context.writeback.sent(uuid)
     return reply
   } catch (error) {
@@ -165,7 +167,7 @@ async function command(id: string, uuid: string, delivery: Delivery, context: Co
     { command: uuid, order: id, device: voucher.device, class: verified.class, counted },
     context,
   )
-  if (!permits) return new Later(uuid)
+  if (!permits) return new Later(uuid, verified.class)
   if (verified.order.holes.includes('unlock-token'))
     delivery.fills['unlock-token'] = (await context.vault.unlockToken(id, voucher.certificate)).toString('base64')
   return passCommand(verified, delivery, context.gate.now(), permits)
@@ -182,7 +184,7 @@ async function renewal({ voucher }: Identity, serial: number, uuid: string, cont
   const parts = await context.vault.renewalProfile(voucher.certificate)
   const asked = { command: uuid, order: RENEW_IDENTITY, device: voucher.device, class: 'change', counted: false }
   const permits = await granted(asked, context)
-  if (!permits) return new Later(uuid)
+  if (!permits) return new Later(uuid, asked.class)
   const pathOf = (token: string) => openToken('device', token, context.pathKey)
   return passRenewal(parts, pathOf, { voucher, serial }, context.gate.now(), permits, context.trusted)
 }
