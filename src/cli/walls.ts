@@ -224,7 +224,7 @@ export const walls: readonly Wall[] = [
       if (signed.length < 2)
         return {
           stands: 'partly',
-          why: `${why} One alone can be bought.`,
+          why: `${why} That is one hand alone.`,
           remedy: 'Have two or three, in different hands.',
         }
       return { stands: 'yes', why }

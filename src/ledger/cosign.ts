@@ -23,6 +23,7 @@ const MAX_LINES = 4 // of one witness: it may have several keys
 export type Cosigner = { stop(): Promise<void> }
 /** A key that a witness has signed with belongs to it: no other may bring lines in its name. */
 type Owners = Map<string, string>
+type Context = { owners: Owners; stopping: AbortSignal; log: Log }
 /** What we know of one witness about one log. `size`: what it remembers. Times are of performance.now(). */
 type Link = {
   url: string
@@ -40,12 +41,13 @@ export function startCosigner(options: { logs: Sequence[]; witnesses: readonly s
   const owners: Owners = new Map(
     witnesses.map(linkTo).flatMap(({ url, vkey }) => (vkey ? [[`${vkey.keyId} ${vkey.name}`, url]] : [])),
   )
+  const context = { owners, stopping: stopping.signal, log }
   const loops = witnesses.length === 0 ? [] : logs.map(sequence => loop(sequence, witnesses.map(linkTo)))
 
   async function loop(sequence: Sequence, links: Link[]) {
     while (!stopping.signal.aborted) {
       const started = performance.now()
-      await round(sequence, links, owners, log).catch(error => log.error('ledger.cosign', {}, error))
+      await round(sequence, links, context).catch(error => log.error('ledger.cosign', {}, error))
       const rest = Math.max(0, ROUND_MS - (performance.now() - started))
       await wait(rest, undefined, { signal: stopping.signal }).catch(() => {})
     }
@@ -64,11 +66,11 @@ function linkTo(witness: string): Link {
 }
 
 /** One head to every witness that lacks it, and what they signed kept together. */
-async function round(sequence: Sequence, links: Link[], owners: Owners, log: Log) {
+async function round(sequence: Sequence, links: Link[], context: Context) {
   const { head } = sequence
   const now = performance.now()
   const due = links.filter(link => now >= link.next && lacks(link, sequence, now))
-  const brought = (await Promise.all(due.map(link => askOne(link, sequence, head, owners, log)))).flat()
+  const brought = (await Promise.all(due.map(link => askOne(link, sequence, head, context)))).flat()
   if (brought.length === 0) return
   const before = sequence.cosigned?.size === head.size ? linesOf(sequence.cosigned) : []
   await sequence.cosign(withLines(head, [...before, ...brought]))
@@ -79,16 +81,19 @@ function lacks({ signed }: Link, { head, log }: Sequence, now: number): boolean 
 }
 
 /** Never throws: the others go on. */
-async function askOne(link: Link, sequence: Sequence, head: Head, owners: Owners, log: Log): Promise<NoteSignature[]> {
+async function askOne(link: Link, sequence: Sequence, head: Head, context: Context): Promise<NoteSignature[]> {
+  const { owners, stopping, log } = context
   try {
-    const answer = await submit(link, sequence, head)
+    const answer = await submit(link, sequence, head, AbortSignal.any([stopping, AbortSignal.timeout(WITNESS_MS)]))
     const lines = linesIn(answer, link, head, owners)
     if (lines.length === 0) throw new BulkheadError('UNPROVEN', 'The witness answered no cosignature of its own.')
     if (link.failures > 0) log.info('ledger.witness.back', { witness: link.url, log: sequence.log })
     Object.assign(link, { signed: { size: head.size, at: performance.now() }, failures: 0 })
     return lines
   } catch (error) {
-    if (link.failures === 0) log.error('ledger.witness.away', { witness: link.url, log: sequence.log }, error)
+    // A witness that is away is said once; one that refuses, as often as it does: it may be right.
+    if (link.failures === 0 || error instanceof BulkheadError)
+      log.error('ledger.witness.away', { witness: link.url, log: sequence.log }, error)
     link.failures++
     link.next = performance.now() + Math.min(MAX_PAUSE_MS, ROUND_MS * 2 ** Math.min(link.failures, 10))
     return []
@@ -96,8 +101,7 @@ async function askOne(link: Link, sequence: Sequence, head: Head, owners: Owners
 }
 
 /** The answer's signature lines. A witness that is further or less far than we thought is asked again from there. */
-async function submit(link: Link, sequence: Sequence, head: Head): Promise<string> {
-  const signal = AbortSignal.timeout(WITNESS_MS)
+async function submit(link: Link, sequence: Sequence, head: Head, signal: AbortSignal): Promise<string> {
   let answer = await post(link.url, requestOf(sequence, link.size, head), signal)
   if (answer.status === 409) {
     link.size = decodeDecimal(answer.text.trimEnd())

@@ -4,7 +4,17 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { consistencyProof, inclusionProof, treeRoot } from '../../../src/wire/tlog/merkle.ts'
+import { openCheckpoint } from '../../../src/wire/tlog/checkpoint.ts'
+import { verifierOf } from '../../../src/wire/tlog/cosignature.ts'
+import {
+  consistencyProof,
+  inclusionProof,
+  treeRoot,
+  verifyConsistency,
+  verifyInclusion,
+} from '../../../src/wire/tlog/merkle.ts'
+import { decodeVkey } from '../../../src/wire/tlog/note.ts'
+import { kept, runLedger, saidOf } from './ledger.ts'
 import { leavesOf, readerOf, vector } from './vector.ts'
 
 /** Go's own transparency log code is the judge of what we write. Without Go, or without its modules, there is no judge. */
@@ -48,7 +58,7 @@ function judge(checkpoint: string, entries: string[]) {
       hashes: base64(consistencyProof(from, to, read)),
     })),
   )
-  const keys = { logVkey: vector.logVkey, clockVkey: vector.witnessVkey }
+  const keys = { logVkey: vector.logVkey, cosigners: [vector.witnessVkey] }
   const document = {
     checkpoint,
     ...keys,
@@ -56,8 +66,11 @@ function judge(checkpoint: string, entries: string[]) {
     inclusion,
     consistency,
   }
-  return spawnSync(program, { input: JSON.stringify(document), encoding: 'utf8', timeout: 20_000 })
+  return ask(document)
 }
+
+const ask = (document: object) =>
+  spawnSync(program, { input: JSON.stringify(document), encoding: 'utf8', timeout: 20_000 })
 
 test('Go verifies both signatures, the root and every proof of our log', { skip: without }, () => {
   const { status, stdout, stderr } = judge(vector.checkpoint, vector.entries)
@@ -69,4 +82,38 @@ test('Go verifies both signatures, the root and every proof of our log', { skip:
 test('Go refuses our checkpoint with another size, and over other entries', { skip: without }, () => {
   assert.match(judge(vector.checkpoint.replace('\n7\n', '\n8\n'), vector.entries).stderr, /invalid signature/)
   assert.match(judge(vector.checkpoint, vector.entries.toReversed()).stderr, /differ/)
+})
+
+test('Go verifies a ledger that ran: its checkpoint, clock and witness, its proofs', { skip: without }, async () => {
+  const document = await runLedger()
+  const { status, stdout, stderr } = ask(document)
+  assert.equal(stderr, '')
+  assert.equal(stdout, saidOf(document))
+  assert.equal(status, 0)
+  const [log, , witness] = [document.logVkey, ...document.cosigners]
+  assert.match(ask({ ...document, cosigners: [log] }).stderr, /not the key of a cosigner/)
+  const bare = document.checkpoint.replace(new RegExp(`^— ${witness!.split('+')[0]} .*\n`, 'm'), '')
+  assert.match(ask({ ...document, checkpoint: bare }).stderr, /has not signed/)
+})
+
+test('Go says of the kept vectors what it said when they were made', { skip: without }, () => {
+  const { stdout, stderr } = ask(kept.document)
+  assert.deepEqual([stdout, stderr], [kept.said, ''])
+})
+
+test('what Go verified then is verified by us now, without Go', () => {
+  const { checkpoint, logVkey, cosigners, entries, inclusion, consistency } = kept.document
+  assert.equal(kept.said, saidOf(kept.document))
+  const log = decodeVkey(logVkey)
+  const known = cosigners.map(vkey => verifierOf(decodeVkey(vkey)))
+  const head = openCheckpoint(checkpoint, log.name, verifierOf(log), known)
+  assert.equal(head.verified.length, 3)
+  const hashed = leavesOf(entries.map(entry => Buffer.from(entry, 'base64').toString()))
+  assert.deepEqual(treeRoot(head.size, readerOf(hashed)), head.root)
+  const bytes = (hashes: string[]) => hashes.map(hash => Buffer.from(hash, 'base64'))
+  for (const { index, size, root, hashes } of inclusion)
+    verifyInclusion(index, size, hashed[index]!, bytes(hashes), Buffer.from(root, 'base64'))
+  for (const { from, to, oldRoot, newRoot, hashes } of consistency)
+    verifyConsistency(from, to, Buffer.from(oldRoot, 'base64'), Buffer.from(newRoot, 'base64'), bytes(hashes))
+  assert.ok(inclusion.length > 10 && consistency.length > 5)
 })

@@ -21,7 +21,7 @@ import (
 type document struct {
 	Checkpoint string   `json:"checkpoint"`
 	LogVkey    string   `json:"logVkey"`
-	ClockVkey  string   `json:"clockVkey"`
+	Cosigners  []string `json:"cosigners"` // vkeys of the log's clock and of witnesses
 	Entries    [][]byte `json:"entries"`
 	Inclusion  []struct {
 		Index  int64    `json:"index"`
@@ -38,16 +38,16 @@ type document struct {
 	} `json:"consistency"`
 }
 
-// clock verifies cosignature/v1; x/mod knows only plain Ed25519.
-type clock struct {
+// cosigner verifies cosignature/v1; x/mod knows only plain Ed25519.
+type cosigner struct {
 	name string
 	hash uint32
 	key  ed25519.PublicKey
 }
 
-func (c clock) Name() string    { return c.name }
-func (c clock) KeyHash() uint32 { return c.hash }
-func (c clock) Verify(msg, sig []byte) bool {
+func (c cosigner) Name() string    { return c.name }
+func (c cosigner) KeyHash() uint32 { return c.hash }
+func (c cosigner) Verify(msg, sig []byte) bool {
 	if len(sig) != 8+ed25519.SignatureSize {
 		return false
 	}
@@ -55,16 +55,16 @@ func (c clock) Verify(msg, sig []byte) bool {
 	return ed25519.Verify(c.key, []byte(signed), sig[8:])
 }
 
-func newClock(vkey string) clock {
+func newCosigner(vkey string) cosigner {
 	parts := strings.SplitN(vkey, "+", 3)
 	key, err := base64.StdEncoding.DecodeString(parts[2])
 	must(err)
 	sum := sha256.Sum256(append([]byte(parts[0]+"\n"), key...))
 	hash := binary.BigEndian.Uint32(sum[:])
 	if fmt.Sprintf("%08x", hash) != parts[1] || key[0] != 4 {
-		fail("the clock key is not a cosignature key")
+		fail("not the key of a cosigner")
 	}
-	return clock{parts[0], hash, ed25519.PublicKey(key[1:])}
+	return cosigner{parts[0], hash, ed25519.PublicKey(key[1:])}
 }
 
 func main() {
@@ -72,8 +72,15 @@ func main() {
 	must(json.NewDecoder(os.Stdin).Decode(&doc))
 	log, err := note.NewVerifier(doc.LogVkey)
 	must(err)
-	opened, err := note.Open([]byte(doc.Checkpoint), note.VerifierList(log, newClock(doc.ClockVkey)))
+	known := []note.Verifier{log}
+	for _, vkey := range doc.Cosigners {
+		known = append(known, newCosigner(vkey))
+	}
+	opened, err := note.Open([]byte(doc.Checkpoint), note.VerifierList(known...))
 	must(err)
+	if len(opened.Sigs) != len(known) {
+		fail("a known key has not signed")
+	}
 	checkTree(doc.Entries, strings.Split(opened.Text, "\n"))
 	for _, p := range doc.Inclusion {
 		leaf := tlog.RecordHash(doc.Entries[p.Index])
