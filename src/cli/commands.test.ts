@@ -8,8 +8,8 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, request } from 'node:http'

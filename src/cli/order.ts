@@ -158,6 +158,7 @@ const failure = (result: Order['devices'][number]['result']) =>
 
 /** Newest first, all pages. */
 export async function listAll(args: Args, kind: 'order' | 'standing'): Promise<number> {
+  await openRoster(args.home)
   const console = consoleClient(args.home)
   const orders: OrderLine[] = []
   for (let before: string | null = ''; before !== null; ) {
