@@ -21,7 +21,7 @@ export function consoleClient(home: string): ConsoleClient {
   }
 }
 
-/** The roster that this home was made with. Throws NOT_INITIALISED, or UNPROVEN where the genesis is another. */
+/** The roster that this home was made with: its name, app and keys never change. Who is in it now, `follow` knows. Throws NOT_INITIALISED, or UNPROVEN where the genesis is another. */
 export function openHome(home: string): Trusted {
   if (!isInitialised(home))
     throw new BulkheadError('NOT_INITIALISED', `${home} holds no installation.`, {
@@ -72,12 +72,20 @@ function parse(text: string): unknown {
   }
 }
 
+const stopped = (home: string, cause: unknown) =>
+  new BulkheadError('NOT_RUNNING', 'This installation is not running.', {
+    remedy: `Start it with: bulkhead up --home ${home}`,
+    cause,
+  })
+
+/** The error where nobody listens on a socket of this home; undefined for any other. */
+export function notRunning(home: string, error: unknown): BulkheadError | undefined {
+  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ECONNREFUSED' ? stopped(home, error) : undefined
+}
+
 function failure(home: string, cause: NodeJS.ErrnoException): BulkheadError {
-  if (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED')
-    return new BulkheadError('NOT_RUNNING', 'This installation is not running.', {
-      remedy: `Start it with: bulkhead up --home ${home}`,
-      cause,
-    })
+  if (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED') return stopped(home, cause)
   if (cause.code === 'EACCES')
     return new BulkheadError('FORBIDDEN', 'The home belongs to another user.', {
       remedy: 'Run this as its owner.',

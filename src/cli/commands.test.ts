@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, request } from 'node:http'
@@ -73,7 +74,12 @@ const parsed = (text: string) => {
 
 before(async () => {
   chmodSync(folder, 0o755) // as root, other users pass through it
-  await initHome({ home, owner: 'brisk-heron', software: { 'brisk-heron': passkey }, appPort: 4780 })
+  await initHome({
+    home,
+    owner: 'brisk-heron',
+    software: { 'brisk-heron': passkey, 'calm-otter': `${passkey}.second` },
+    appPort: 4780,
+  })
 })
 after(async () => {
   for (const close of closers.reverse()) await close()
@@ -221,7 +227,7 @@ test('an order from the command line: drafted, refused to a stranger, approved, 
   const shown = (await bulkhead('order', 'show', order, '--json')).json
   assert.equal(shown.order, order)
   assert.deepEqual(shown.devices, [{ device: phone.device, alias: phone.alias, state: 'pending', result: null }])
-  assert.equal((await bulkhead('order', 'cancel', order, '--json')).json.state, 'cancelled')
+  assert.equal((await bulkhead('order', 'cancel', order, '--passkey', passkey, '--json')).json.state, 'cancelled')
   assert.match((await bulkhead('order', 'list')).out, new RegExp(`${order}.*DeviceInformation.*cancelled`))
 })
 
@@ -343,6 +349,8 @@ async function startLiar(change: (method: string, path: string, body: string) =>
   const at = prepareHome(join(folder, 'l'))
   copyFileSync(genesisPath(home), genesisPath(at))
   writeHomeConfig(at, readHomeConfig(home))
+  rmSync(socketPath(at, 'ledger', 'cli'), { force: true })
+  symlinkSync(socketPath(home, 'ledger', 'cli'), socketPath(at, 'ledger', 'cli')) // the ledger is the true one
   let rename: [string, string] | undefined
   const server = createServer(async (asked, answer) => {
     let text = ''
@@ -482,7 +490,7 @@ test('a value that begins with @ is written @@, and a file that is not there is 
 
 test('another genesis than the pinned one is refused before anything is signed', async () => {
   const genesis = readFileSync(genesisPath(home), 'utf8')
-  writeFileSync(genesisPath(home), genesis.replace('"destroy":1', '"destroy":2'))
+  writeFileSync(genesisPath(home), genesis.replace('"destroy":2', '"destroy":1'))
   const { json } = await bulkhead('invite', 'create', '--passkey', passkey, '--json')
   writeFileSync(genesisPath(home), genesis)
   assert.equal(json.code, 'UNPROVEN')

@@ -37,6 +37,8 @@ const group = () => import('./group.ts')
 const push = () => import('./push.ts')
 const ledger = () => import('./ledger.ts')
 const standing = () => import('./standing.ts')
+const roster = () => import('./roster.ts')
+const freeze = () => import('./freeze.ts')
 
 export const commands: Record<string, Command> = {
   up: {
@@ -170,11 +172,12 @@ export const commands: Record<string, Command> = {
   },
   'order cancel': {
     summary: 'cancel what an order has not sent yet',
-    usage: 'ORDER [--passkey FILE]',
-    about: 'What devices have already received is not undone.',
-    example: 'bulkhead order cancel o7k2mfq --passkey owner.json',
-    options: { passkey, reason, json },
-    words: [1, 1],
+    usage: '(ORDER | --all) --passkey FILE',
+    about:
+      'Signs a statement for the control log, which every edge obeys at once, whatever the database says. --all ends everything that was approved until now, standing orders too. What devices have already received is not undone.',
+    example: 'bulkhead order cancel 5f0c1d2e-8a4b-4c6d-9e7f-0a1b2c3d4e5f --passkey owner.json',
+    options: { all: { type: 'boolean', about: 'every order that was approved until now' }, digest, passkey, json },
+    words: [0, 1],
     load: order,
   },
   'order list': {
@@ -307,6 +310,81 @@ export const commands: Record<string, Command> = {
     options: { digest, passkey, json },
     words: [1, 1],
     load: standing,
+  },
+  'roster show': {
+    summary: 'members, roles and policy as they count now',
+    usage: '[--json]',
+    about:
+      'Worked out here from the control log, which is replayed from the genesis: who the members are, since when each counts, the policy with what still cools off, and whether deliveries are frozen. --json holds the roster itself, to be edited and given to roster propose --file.',
+    example: 'bulkhead roster show --json',
+    options: { json },
+    words: [0, 0],
+    load: roster,
+  },
+  'roster propose': {
+    summary: 'propose the next version of the roster',
+    usage: '[what changes …]',
+    about:
+      'Prints what changes, what is weakened and from when it counts, and who has to approve it. A new passkey, a role more and a weaker policy count after the cooling-off time; what is stricter counts at once.',
+    example: 'bulkhead roster propose --add-member calm-otter=calm-otter.json.public.json --roles operator,approver',
+    options: {
+      'add-member': many(
+        'ALIAS=FILE',
+        'a member with this public part of a passkey; one more passkey where there is such a member',
+      ),
+      roles: text('ROLES', 'roles of those added (default operator,approver)'),
+      'remove-member': many('ALIAS', 'whose approvals end at once'),
+      'set-roles': many('ALIAS=ROLES', 'all roles of a member: owner, operator, approver, responder, auditor, dpo'),
+      quorum: many('CLASS=N', 'approvals that read, change, trust or destroy takes; or roster=N'),
+      budget: many('CLASS=LIMIT', 'devices that a class may reach: 10/24h, or "10,10%/1h,then all"'),
+      'cooling-off': text('TIME', 'how long what is new or weaker waits, for example 24h'),
+      witness: many('VKEY', 'one more witness of the ledger'),
+      cosignatures: text('N', 'how many witnesses a delivery needs'),
+      'new-freeze-codes': { type: 'boolean', about: 'make new paper codes, printed once; the old ones are void' },
+      file: text('FILE', 'a whole roster as JSON, as roster show --json has it'),
+      json,
+    },
+    words: [0, 0],
+    load: roster,
+  },
+  'roster approve': {
+    summary: 'approve a version of the roster with a passkey',
+    usage: 'PROPOSAL --passkey FILE [--digest HEX]',
+    about:
+      'Shows what would change, worked out here, and signs the digest of exactly this version. It takes the owners that the present version asks for, at least two where there are two.',
+    example: 'bulkhead roster approve 0f3a91bc5d2e7a640f3a91bc5d2e7a64 --passkey owner.json',
+    options: { digest, passkey, json },
+    words: [1, 1],
+    load: roster,
+  },
+  'roster history': {
+    summary: 'every version of the roster, by whom, and what it changed',
+    usage: '[--json]',
+    about: 'Read from the control log itself and verified here: the console is not asked.',
+    example: 'bulkhead roster history',
+    options: { json },
+    words: [0, 0],
+    load: roster,
+  },
+  freeze: {
+    summary: 'stop every delivery at once',
+    usage: '(--passkey FILE | --code CODE)',
+    about:
+      'One responder or owner, or one paper code, which works once. It goes straight to the ledger, so it works while the console is away. Phones keep working; nothing is sent to them, no certificate is issued, nobody is woken.',
+    example: 'bulkhead freeze --passkey owner.json',
+    options: { passkey, code: text('CODE', 'a paper code, as it is printed'), json },
+    words: [0, 0],
+    load: freeze,
+  },
+  unfreeze: {
+    summary: 'end a freeze, or approve its end',
+    usage: '--passkey FILE [--digest HEX]',
+    about:
+      'Proposes the end of every freeze that stands now, or approves what another owner proposed, and says who is missing. It takes as many owners as a version of the roster.',
+    example: 'bulkhead unfreeze --passkey owner.json',
+    options: { digest, passkey, json },
+    words: [0, 0],
+    load: freeze,
   },
   'ledger key': {
     summary: "the ledger's verifier key",

@@ -7,8 +7,9 @@ import { canonical } from '../trust/canonical.ts'
 import { decodeGroup, type GroupVersion, groupDigest } from '../trust/order.ts'
 import type { Trusted } from '../trust/roster.ts'
 import { type Args, needed } from './args.ts'
-import { type ConsoleClient, consoleClient, openHome } from './client.ts'
+import { type ConsoleClient, consoleClient } from './client.ts'
 import { findGroup } from './device.ts'
+import { openRoster } from './follow.ts'
 import { say, show, table } from './output.ts'
 import { approve, loadPasskey, memberOf } from './passkey.ts'
 
@@ -21,12 +22,12 @@ export async function run(args: Args): Promise<number> {
 
 async function create(args: Args): Promise<number> {
   const first = { id: randomUUID(), alias: args.words[0]!, version: 0, previous: '', members: [] }
-  return signVersion(args, openHome(args.home), first)
+  return signVersion(args, await openRoster(args.home), first)
 }
 
 /** The next version, made from the newest one that a member approved. */
 async function change(args: Args, verb: 'add' | 'remove'): Promise<number> {
-  const trusted = openHome(args.home)
+  const trusted = await openRoster(args.home)
   const console = consoleClient(args.home)
   const [name, ...devices] = args.words
   const newest = await findGroup(console, name!)

@@ -13,8 +13,9 @@ import {
 } from '../trust/invitation.ts'
 import type { Roster, Trusted } from '../trust/roster.ts'
 import { type Args, flag, list, needed, text, whole } from './args.ts'
-import { consoleClient, openHome } from './client.ts'
+import { consoleClient } from './client.ts'
 import { findGroup } from './device.ts'
+import { openRoster } from './follow.ts'
 import { verifiedGroup } from './group.ts'
 import { duration, pairs, say, show } from './output.ts'
 import { approve, loadPasskey, memberOf } from './passkey.ts'
@@ -22,7 +23,7 @@ import { approve, loadPasskey, memberOf } from './passkey.ts'
 const DEFAULT_LIFE = 7 * 86_400
 
 export async function run(args: Args): Promise<number> {
-  const trusted = openHome(args.home)
+  const trusted = await openRoster(args.home)
   const passkey = loadPasskey(needed(args, 'passkey'))
   const member = memberOf(passkey, trusted)
   const invitation = await invitationOf(args, trusted)

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { BulkheadError } from '../base/errors.ts'
 import type { Approved, Draft, Order, OrderDraft, OrderLine } from '../console/api.ts'
 import { type Args, flag, list, needed, text } from './args.ts'
-import { consoleClient, openHome } from './client.ts'
+import { cancel } from './cancel.ts'
+import { consoleClient } from './client.ts'
 import { confirm } from './confirm.ts'
 import { expectBody, reviewDraft } from './expect.ts'
+import { openRoster } from './follow.ts'
 import { duration, pairs, say, show, table, when } from './output.ts'
 import { approve, loadPasskey, memberOf } from './passkey.ts'
 import { describeReview, type Review, reviewOrder } from './review.ts'
@@ -24,7 +26,7 @@ async function create(args: Args): Promise<number> {
   if (expires !== undefined) body.expiresInSeconds = expires
   const channel = text(args, 'channel')
   if (channel !== undefined) body.channel = channel
-  const trusted = openHome(args.home)
+  const trusted = await openRoster(args.home)
   const console = consoleClient(args.home)
   const expected = expectBody(body)
   const { order } = await console.post<Draft>('/api/orders', body)
@@ -100,7 +102,7 @@ function targets(args: Args): Pick<OrderDraft, 'devices' | 'group' | 'all'> {
 
 /** Shows what is signed, asks where somebody is there to answer, and signs it. Standing orders are approved in the same way. */
 export async function approveShown(args: Args): Promise<number> {
-  const trusted = openHome(args.home)
+  const trusted = await openRoster(args.home)
   const console = consoleClient(args.home)
   const passkey = loadPasskey(needed(args, 'passkey'))
   const member = memberOf(passkey, trusted)
@@ -134,6 +136,7 @@ function requireMeant(args: Args, id: string, { digest, trigger }: Review) {
 }
 
 async function showOne(args: Args): Promise<number> {
+  await openRoster(args.home) // history must be what it was
   const found = await consoleClient(args.home).get<Order>(`/api/orders/${encodeURIComponent(args.words[0]!)}`)
   const { statement: _, digest: __, body: ___, ...order } = found
   return show(args, order, () => {
@@ -153,14 +156,9 @@ async function showOne(args: Args): Promise<number> {
 const failure = (result: Order['devices'][number]['result']) =>
   result?.code == null && result?.domain == null ? '' : `${result.domain ?? ''} ${result.code ?? ''}`.trim()
 
-async function cancel(args: Args): Promise<number> {
-  const [order] = args.words
-  const done = await consoleClient(args.home).post<Approved>(`/api/orders/${encodeURIComponent(order!)}/cancel`)
-  return show(args, { order: done.order, state: done.state }, () => `The order is ${done.state}.\n`)
-}
-
 /** Newest first, all pages. */
 export async function listAll(args: Args, kind: 'order' | 'standing'): Promise<number> {
+  await openRoster(args.home)
   const console = consoleClient(args.home)
   const orders: OrderLine[] = []
   for (let before: string | null = ''; before !== null; ) {

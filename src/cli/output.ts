@@ -50,11 +50,17 @@ const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_
 export function duration(args: Args, name: string, unit: 'h' | 'd'): number | undefined {
   const value = text(args, name)
   if (value === undefined) return undefined
-  const [, count, given = unit] = /^(\d{1,6})([smhdw])?$/.exec(value) ?? []
-  if (count !== undefined && Number(count) > 0) return Number(count) * UNITS[given]!
+  const found = seconds(value, unit)
+  if (found !== undefined) return found
   throw new BulkheadError('USAGE', `--${name} ${value} is no duration.`, {
     remedy: `Write for example --${name} 7d or 12h.`,
   })
+}
+
+/** Seconds of a duration as it is typed; undefined where it is none. */
+export function seconds(value: string, unit: 'h' | 'd'): number | undefined {
+  const [, count, given = unit] = /^(\d{1,6})([smhdw])?$/.exec(value) ?? []
+  return count !== undefined && Number(count) > 0 ? Number(count) * UNITS[given]! : undefined
 }
 
 /** A time of the API without its fractions. */

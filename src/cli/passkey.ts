@@ -101,11 +101,15 @@ export function memberOf(passkey: SoftwarePasskey, trusted: Trusted) {
 export async function run(args: Args): Promise<number> {
   const [file] = args.words
   const passkey = createSoftwarePasskey(file!, needed(args, 'alias'))
-  const { id, publicKey } = publicPasskey(passkey, [])
-  const shown = { file, alias: passkey.alias, credentialId: id, publicKey }
+  const { id, publicKey, algorithm, software } = publicPasskey(passkey, [])
+  const publicPart = `${file}.public.json`
+  const { alias } = passkey
+  writeFileSync(publicPart, `${JSON.stringify({ alias, id, publicKey, algorithm, software }, null, 2)}\n`)
   return show(
     args,
-    shown,
-    () => `${file}: a software passkey for ${passkey.alias}. It counts once a roster names it.\n`,
+    { file, publicPart, alias, credentialId: id, publicKey },
+    () =>
+      `${file}: a software passkey for ${alias}. It counts once a roster names it.\n` +
+      `Give ${publicPart} to an owner: bulkhead roster propose --add-member ${alias}=FILE\n`,
   )
 }

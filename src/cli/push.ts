@@ -8,6 +8,7 @@ import { sha256Hex } from '../trust/statement.ts'
 import { decodeCertificate } from '../wire/pkcs/certificate.ts'
 import { type Args, needed, text } from './args.ts'
 import { consoleClient, openHome } from './client.ts'
+import { openRoster } from './follow.ts'
 import { pairs, say, show, when } from './output.ts'
 import { approve, loadPasskey, memberOf } from './passkey.ts'
 
@@ -30,7 +31,7 @@ async function csr(args: Args): Promise<number> {
 async function load(args: Args): Promise<number> {
   const [file] = args.words
   const account = needed(args, 'account')
-  const trusted = openHome(args.home)
+  const trusted = await openRoster(args.home)
   const passkey = loadPasskey(needed(args, 'passkey'))
   const member = memberOf(passkey, trusted)
   const certificate = readCertificate(file!)

@@ -1,7 +1,8 @@
 import type { StandingDrafted } from '../console/api.ts'
 import { type Args, text } from './args.ts'
-import { consoleClient, openHome } from './client.ts'
+import { consoleClient } from './client.ts'
 import { expectBody, reviewDraft } from './expect.ts'
+import { openRoster } from './follow.ts'
 import { approveShown, command, listAll } from './order.ts'
 import { duration, pairs, show } from './output.ts'
 
@@ -19,7 +20,7 @@ async function create(args: Args): Promise<number> {
     trigger: text(args, 'trigger') ?? 'enrolment',
     ...(expires !== undefined && { expiresInSeconds: expires }),
   }
-  const trusted = openHome(args.home)
+  const trusted = await openRoster(args.home)
   const console = consoleClient(args.home)
   const expected = expectBody(asked)
   const { order } = await console.post<StandingDrafted>('/api/standing', asked)

@@ -267,7 +267,13 @@ test('an order that is cancelled before it was sent reaches nobody, nor when it 
   await device.connect()
   const pending = await ordered(device, 'RestartDevice')
   for (const order of [putOff, pending]) {
-    const { state } = await installation.cli<{ state: string }>('order', 'cancel', order)
+    const { state } = await installation.cli<{ state: string }>(
+      'order',
+      'cancel',
+      order,
+      '--passkey',
+      installation.passkey,
+    )
     assert.equal(state, 'cancelled')
     assert.equal((await outcome(order)).state, 'cancelled')
   }

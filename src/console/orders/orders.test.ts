@@ -396,7 +396,7 @@ test('a draft that nobody approved goes after a month; one with an approval neve
     await draft({ action: 'ProfileList', devices: [phone.alias] }),
     await draft({ action: 'ProfileList', devices: [phone.alias] }),
   ]
-  await desk.post(`/api/orders/${discarded.order}/cancel`)
+  await desk.post(`/api/orders/${discarded.order}/discard`)
   await approve(approved, desk.roster.operator)
   await desk.owner.query('delete from edge.pending where order_id = $1', [approved.order])
   await desk.vault.database

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Trusted } from '../../trust/roster.ts'
+import type { Member } from '../../trust/roster.ts'
 import { approvedOut, approveIn, draftOut, orderIn, orderOut, ordersOut, standingDraftOut, standingIn } from '../api.ts'
 import { type Desk, seconds } from '../desk.ts'
 import { type Api, answers, byId, takes } from '../routing.ts'
@@ -7,7 +7,7 @@ import { approveOrder } from './approve.ts'
 import { discardDraft } from './cancel.ts'
 import { draftOrder, draftStanding } from './draft.ts'
 import { readable, readStatement } from './statement.ts'
-import { approvalsOf, deliveriesOfOrder, devicesOf, findOrder, listOrders, shownState } from './store.ts'
+import { approvalsOf, deliveriesOfOrder, devicesOf, findOrder, listOrders, type OrderRow, shownState } from './store.ts'
 
 const PAGE = 200
 const listQuery = z.object({ before: z.iso.datetime().optional(), kind: z.enum(['order', 'standing']).optional() })
@@ -74,7 +74,11 @@ async function orderPage(desk: Desk, id: string) {
   const { statement, digest } = readStatement(row, desk.trusted)
   const devices = devicesOf(row, await deliveriesOfOrder(desk.db, id))
   const open = devices.some(({ state }) => state === 'pending' || state === 'sent' || state === 'not-now')
-  const approvals = (await approvalsOf(desk.db, id)).map(({ member_id }) => aliasOf(desk.trusted, member_id))
+  const approvals = approversOf(
+    desk,
+    row,
+    (await approvalsOf(desk.db, id)).map(({ member_id }) => member_id),
+  )
   return {
     ...common(desk, row, statement),
     state: shownState(row, open, statement.expiresAt <= seconds(desk.now())),
@@ -94,7 +98,7 @@ async function orderLines(desk: Desk, kind: 'order' | 'standing' | undefined, be
     if (!read) return []
     const { statement } = read
     const state = shownState(row, row.open, statement.expiresAt <= seconds(desk.now()))
-    const approvals = row.members.map(member => aliasOf(desk.trusted, member))
+    const approvals = approversOf(desk, row, row.members)
     return [{ ...common(desk, row, statement), state, approvals, devices: row.devices }]
   })
   return { orders, next: rows.length === PAGE ? rows.at(-1)!.created_at.toISOString() : null }
@@ -116,4 +120,15 @@ async function progress(desk: Desk, id: string) {
   return { order, state, approvals, quorum }
 }
 
-const aliasOf = ({ roster }: Trusted, member: string) => roster.members.find(({ id }) => id === member)?.alias ?? member
+/** Of a draft, those whose approvals may still count; of an order that was approved, those who did it, members still or not. */
+function approversOf(desk: Desk, { state, class: orderClass }: Pick<OrderRow, 'state' | 'class'>, ids: string[]) {
+  const { roster, rules } = desk.trusted
+  const of = (members: Member[], id: string) => members.find(member => member.id === id)
+  if (state === 'draft')
+    return ids.flatMap(id => {
+      const member = of(roster.members, id)
+      return member?.roles.some(role => rules.roles[orderClass].includes(role)) ? [member.alias] : []
+    })
+  const versions = desk.control.control.versions.toReversed()
+  return ids.map(id => versions.map(({ roster: { members } }) => of(members, id)).find(Boolean)?.alias ?? id)
+}
