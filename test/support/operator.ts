@@ -15,6 +15,7 @@ export type Wish = {
   group?: string
   all?: true
   channel?: 'user'
+  body?: string
   expiresInSeconds?: number
 }
 
