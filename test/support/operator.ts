@@ -16,6 +16,7 @@ export type Wish = {
   all?: true
   channel?: 'user'
   body?: string
+  reason?: string
   expiresInSeconds?: number
 }
 
