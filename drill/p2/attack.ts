@@ -32,8 +32,8 @@ export async function attackRows(world: World, { columns }: { columns: boolean }
   async function columnAttacks(of: World): Promise<[string, Plan][]> {
     const [one, two] = (await knownSides(of, 2)) as [Side, Side]
     const found: [string, Plan][] = []
-    for (const [table, { key, of: valueOf }] of Object.entries(tables)) {
-      const row = (side: Side) => rowOf(database, table, key, valueOf(side))
+    for (const [table, { key, of: keyOf }] of Object.entries(tables)) {
+      const row = (side: Side) => rowOf(database, table, key, keyOf(side))
       const changes: Change[] = await changesOf(database, table, [await row(one), await row(two)])
       for (const change of changes)
         found.push([
