@@ -68,11 +68,7 @@ async function replay(world: World, say: Say, count: number, hours: number) {
 
   await clock.forward(3600)
   await approveBoth(world, alone.everybody)
-  const noticed = await notices.after(
-    () => connectCrowd(fleet.slice(0, Math.max(60, fleet.length / EVERY)), 1),
-    'turnstile-refused',
-    'budget-destroy',
-  )
+  const noticed = await notices.after(() => connectCrowd(fleet.slice(0, 60), 1), 'turnstile-refused', 'budget-destroy')
   let errors = 0
   for (let hour = 1; hour <= hours; hour++) {
     if (hour > 1) await clock.forward(3600)
