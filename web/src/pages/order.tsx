@@ -11,6 +11,7 @@ import { Failure, Loading, Notice, Page, Pairs, Part } from '../parts/page.tsx'
 import { Rows } from '../parts/rows.tsx'
 import { sign } from '../passkey.ts'
 import { useInstallation } from '../session.ts'
+import { approveStatement, cancelStatement, useStanding } from '../standing.ts'
 import { at, DELIVERY_STATES, devices, ORDER_STATES } from '../words.ts'
 import { reasonOf } from './device.tsx'
 
@@ -158,7 +159,7 @@ function Approve({ checked }: { checked: CheckedOrder }) {
       </p>
       <p className="note">
         {order.approvals.length} of {order.quorum} approvals
-        {order.approvals.length > 0 && `: ${order.approvals.join(', ')}`}.
+        {order.approvals.length > 0 && `: ${order.approvals.join(', ')}`}. <Missing order={order} />
       </p>
       {mine ? (
         <Notice tone="good">You approved it. It waits for another member.</Notice>
@@ -194,6 +195,17 @@ function Approve({ checked }: { checked: CheckedOrder }) {
       )}
     </section>
   )
+}
+
+/** Who could give what is missing. */
+function Missing({ order }: { order: Order }) {
+  const { data } = useStanding()
+  if (!data || order.approvals.length >= order.quorum) return null
+  const able = data.members.filter(
+    ({ alias, roles }) =>
+      !order.approvals.includes(alias) && roles.some(role => data.rules.roles[order.class].includes(role)),
+  )
+  return <>Who could: {able.map(({ alias }) => alias).join(', ') || 'nobody'}.</>
 }
 
 /** What has to be ticked first, each by itself: for what destroys, and for what this page cannot judge by itself. */
@@ -251,16 +263,27 @@ const Deliveries = ({ order }: { order: Order }) => (
   </Part>
 )
 
+/** A draft that nobody approved is thrown away; what members approved ends by a statement in the control log. */
 function Cancel({ order }: { order: Order }) {
   const queries = useQueryClient()
+  const me = useInstallation()
+  const untouched = order.state === 'draft' && order.approvals.length === 0
   const cancel = useMutation({
-    mutationFn: () => call(`/api/orders/${order.order}/cancel`, { method: 'POST' }),
+    mutationFn: (): Promise<unknown> =>
+      untouched
+        ? call(`/api/orders/${order.order}/discard`, { method: 'POST' })
+        : approveStatement('cancel', cancelStatement(order.order), me),
     onSettled: () => queries.invalidateQueries(),
   })
   return (
     <>
-      <Act look="quiet" isPending={cancel.isPending} onPress={() => cancel.mutate()}>
-        {order.state === 'draft' ? 'Discard it' : 'Cancel it'}
+      <Act
+        look="quiet"
+        {...(untouched ? {} : { icon: 'key' as const })}
+        isPending={cancel.isPending}
+        onPress={() => cancel.mutate()}
+      >
+        {untouched ? 'Discard it' : 'Cancel it with your passkey'}
       </Act>
       <Failure error={cancel.error} />
     </>
