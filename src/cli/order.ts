@@ -56,6 +56,7 @@ export function command(args: Args) {
     set: list(args, 'set').map(withFile),
     reason: needed(args, 'reason'),
     ...(file !== undefined && { body: readBody(file) }),
+    ...(flag(args, 'unknown-action') && { unknownAction: true as const }),
   }
 }
 

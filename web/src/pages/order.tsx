@@ -3,6 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { actionOf, CLASS_WORDS, titleOf, UNKNOWN_CLASS, undoOf } from '../actions.ts'
 import { call, type Order, type OrderDevice } from '../api.ts'
+import { isKnown } from '../class.ts'
 import { type CheckedOrder, checkOrder, unchanged } from '../order.ts'
 import { ClassBadge, DeliveryWord, OrderWord, When } from '../parts/badges.tsx'
 import { CommandBody } from '../parts/body.tsx'
@@ -50,6 +51,7 @@ function Checked({ checked }: { checked: CheckedOrder }) {
       }
       actions={isOpen(order) && <Cancel order={order} />}
     >
+      {!isKnown(order.action) && <NotKnown action={order.action} />}
       <div className={order.state === 'draft' ? 'columns approve' : 'columns'}>
         <Part title={order.state === 'draft' ? 'What you would approve' : 'What was ordered'}>
           <Pairs rows={summary(checked)} />
@@ -71,6 +73,17 @@ function Checked({ checked }: { checked: CheckedOrder }) {
     </Page>
   )
 }
+
+const NotKnown = ({ action }: { action: string }) => (
+  <Notice tone="warn">
+    <p className="strong">
+      No such command is known here: <span className="mono">{action}</span>
+    </p>
+    <p>
+      If it is mistyped, every device will refuse it: discard it. If it is new, read about it before you approve it.
+    </p>
+  </Notice>
+)
 
 const Sealed = () => (
   <Notice tone="warn">

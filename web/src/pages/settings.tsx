@@ -9,7 +9,13 @@ export const OTHER = 'other'
 
 type File = { name: string; base64: string }
 /** What is filled in for a command. */
-export type Settings = { values: Record<string, string>; file?: File | undefined; otherType: string; otherSets: string }
+export type Settings = {
+  values: Record<string, string>
+  file?: File | undefined
+  otherType: string
+  otherSets: string
+  unknownAction: boolean
+}
 type Props = { action: string; settings: Settings; onChange: (part: Partial<Settings>) => void }
 
 /** KEY=VALUE for each setting that has a value. */
@@ -101,6 +107,13 @@ function OtherCommand({ settings, onChange }: Omit<Props, 'action'>) {
         file={settings.file}
         onChange={file => onChange({ file })}
       />
+      <Tick
+        isSelected={settings.unknownAction}
+        onChange={unknownAction => onChange({ unknownAction })}
+        help="Otherwise a name that no known command has is taken for mistyped."
+      >
+        It is newer than this program
+      </Tick>
     </Part>
   )
 }
