@@ -67,7 +67,8 @@ function Setting({ field, value, onChange }: { field: Field; value: string; onCh
         {label}
       </Tick>
     )
-  const pin = kind === 'pin' ? { pattern: '\\d{6}', maxLength: 6, mono: true } : {}
+  const pin =
+    kind === 'pin' ? { pattern: '[0-9]{6}', format: 'Write exactly six digits.', maxLength: 6, mono: true } : {}
   return (
     <Line
       label={label}
@@ -90,6 +91,7 @@ function OtherCommand({ settings, onChange }: Omit<Props, 'action'>) {
         value={settings.otherType}
         onChange={otherType => onChange({ otherType })}
         pattern="[A-Za-z][A-Za-z0-9]{0,63}"
+        format="Write letters and digits only, beginning with a letter, for example ProfileList."
         isRequired
         mono
       />
