@@ -151,8 +151,10 @@ export const invitationLineOut = z.object({
   invitation: uuid,
   tier,
   uses: z.int(),
+  used: z.int(),
   groups: z.array(uuid),
   signed: z.boolean(),
+  createdAt: time,
   expiresAt: time,
 })
 export const invitationsOut = z.object({ invitations: z.array(invitationLineOut) })

@@ -63,8 +63,10 @@ export type InvitationLine = {
   invitation: string
   tier: Tier
   uses: number
+  used: number
   groups: string[]
   signed: boolean
+  createdAt: string
   expiresAt: string
 }
 export type InvitationCreated = { invitation: string; url: string; profileUrl: string; expiresAt: string }

@@ -10,7 +10,7 @@ export function requireKnown(requestType: string): void {
   if (keysOfCommand(requestType) !== undefined) return
   const meant = likely(requestType, requestTypes())
   throw new BulkheadError('BAD_REQUEST', `No command "${clip(requestType)}" is known here.`, {
-    remedy: `${meant === undefined ? '' : `Did you mean ${meant}? `}For a command that is newer than this program: --unknown-action, or its tick in the app.`,
+    remedy: `${meant === undefined ? '' : `Did you mean ${meant}? `}For a command that is newer than this program, say so: the tick in the app, or --unknown-action.`,
   })
 }
 
