@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { BulkheadError } from '../base/errors.ts'
 import type { Approved, Draft, Order, OrderDraft, OrderLine } from '../console/api.ts'
+import { faultWords } from '../wire/apple/faults.ts'
 import { type Args, flag, list, needed, text } from './args.ts'
 import { consoleClient, openHome } from './client.ts'
 import { confirm } from './confirm.ts'
@@ -111,8 +112,8 @@ export async function approveShown(args: Args): Promise<number> {
   for (const line of describeReview(review)) say(line)
   await confirm(`Type yes to approve this as ${member.alias}: `)
   const approval = approve(passkey, review.digest, trusted.roster)
-  say(`Approved by ${member.alias}.`)
   const done = await console.post<Approved>(`/api/orders/${id}/approvals`, { approval })
+  say(`Approved by ${member.alias}.`)
   return show(args, done, () => `${done.approvals.length} of ${done.quorum} approvals; the order is ${done.state}.\n`)
 }
 
@@ -151,8 +152,12 @@ async function showOne(args: Args): Promise<number> {
   })
 }
 
-const failure = (result: Order['devices'][number]['result']) =>
-  result?.code == null && result?.domain == null ? '' : `${result.domain ?? ''} ${result.code ?? ''}`.trim()
+/** The device's own code, after our words for it where we have some. */
+function failure(result: Order['devices'][number]['result']): string {
+  const words = faultWords(result?.domain, result?.code)
+  const number = [result?.domain, result?.code].filter(one => one != null).join(' ')
+  return words === undefined ? number : `${words} (${number})`
+}
 
 async function cancel(args: Args): Promise<number> {
   const [order] = args.words
