@@ -40,6 +40,13 @@ const inside = createRoute({
 })
 
 const devices = createRoute({ getParentRoute: () => inside, path: '/', component: DevicesPage })
+const allDevices = createRoute({
+  getParentRoute: () => inside,
+  path: '/devices',
+  beforeLoad: () => {
+    throw redirect({ to: '/' })
+  },
+})
 const device = createRoute({ getParentRoute: () => inside, path: '/devices/$device', component: DevicePage })
 const orders = createRoute({ getParentRoute: () => inside, path: '/orders', component: OrdersPage })
 const draft = createRoute({
@@ -60,7 +67,7 @@ const invitations = createRoute({ getParentRoute: () => inside, path: '/invitati
 const tree = root.addChildren([
   setup,
   signIn,
-  inside.addChildren([devices, device, orders, draft, order, groups, group, invitations]),
+  inside.addChildren([devices, allDevices, device, orders, draft, order, groups, group, invitations]),
 ])
 
 export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: false })
