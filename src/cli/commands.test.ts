@@ -249,6 +249,19 @@ test('a command that the tier does not allow is refused with words', async () =>
   assert.deepEqual([none.status, none.json.code], [64, 'USAGE'])
 })
 
+test('a mistyped action drafts nothing; one that is new can be drafted, and whoever approves it is told', async () => {
+  const words = ['order', 'create', '--device', phone.alias, '--reason', 'why', '--json', '--action', 'DeviceInfo']
+  const before = (await bulkhead('order', 'list', '--json')).json.length
+  const { status, json } = await bulkhead(...words)
+  assert.deepEqual([status, json.code], [1, 'BAD_REQUEST'])
+  assert.match(json.remedy, /^Did you mean DeviceInformation\?.*--unknown-action/)
+  assert.equal((await bulkhead('order', 'list', '--json')).json.length, before)
+  const meant = await bulkhead(...words, '--unknown-action')
+  assert.equal(meant.json.class, 'destroy', meant.err)
+  const approved = await bulkhead('order', 'approve', meant.json.order, '--passkey', passkey)
+  assert.match(approved.err, /No such command is known here: DeviceInfo\./)
+})
+
 test('a changed body or target list is not signed', async () => {
   const { order } = (await bulkhead('order', 'create', '--action', 'ProfileList', '--all', '--reason', 'why', '--json'))
     .json

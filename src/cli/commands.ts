@@ -7,7 +7,11 @@ const passkey: Option = {
   value: 'FILE',
   about: 'the software passkey that approves; the roster must allow such',
 }
-const reason: Option = { type: 'string', value: 'TEXT', about: 'why; sealed, shown to whoever approves' }
+const reason: Option = {
+  type: 'string',
+  value: 'TEXT',
+  about: 'why; sealed and kept for auditors, its digest is in the order. Tell approvers yourself',
+}
 const text = (value: string, about: string): Option => ({ type: 'string', value, about })
 const many = (value: string, about: string): Option => ({ type: 'string', multiple: true, value, about })
 
@@ -142,6 +146,10 @@ export const commands: Record<string, Command> = {
         'a key of the command; may be repeated. KEY=@FILE takes the value from a file, @@ is one @',
       ),
       body: text('FILE', 'the command as a property list, or a template of one'),
+      'unknown-action': {
+        type: 'boolean',
+        about: 'draft an action that is not known here, for example a new one of Apple',
+      },
       channel: text('CHANNEL', 'device (default) or user'),
       expires: text('HOURS', 'when it is not sent any more, for example 12h or 7d (default 7d)'),
       reason,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { BulkheadError } from '../base/errors.ts'
 import type { Approved, Draft, Order, OrderDraft, OrderLine } from '../console/api.ts'
+import { faultWords } from '../wire/apple/faults.ts'
 import { type Args, flag, list, needed, text } from './args.ts'
 import { cancel } from './cancel.ts'
 import { consoleClient } from './client.ts'
@@ -58,6 +59,7 @@ export function command(args: Args) {
     set: list(args, 'set').map(withFile),
     reason: needed(args, 'reason'),
     ...(file !== undefined && { body: readBody(file) }),
+    ...(flag(args, 'unknown-action') && { unknownAction: true as const }),
   }
 }
 
@@ -112,8 +114,8 @@ export async function approveShown(args: Args): Promise<number> {
   for (const line of describeReview(review)) say(line)
   await confirm(`Type yes to approve this as ${member.alias}: `)
   const approval = approve(passkey, review.digest, trusted.roster)
-  say(`Approved by ${member.alias}.`)
   const done = await console.post<Approved>(`/api/orders/${id}/approvals`, { approval })
+  say(`Approved by ${member.alias}.`)
   return show(args, done, () => `${done.approvals.length} of ${done.quorum} approvals; the order is ${done.state}.\n`)
 }
 
@@ -153,8 +155,12 @@ async function showOne(args: Args): Promise<number> {
   })
 }
 
-const failure = (result: Order['devices'][number]['result']) =>
-  result?.code == null && result?.domain == null ? '' : `${result.domain ?? ''} ${result.code ?? ''}`.trim()
+/** The device's own code, after our words for it where we have some. */
+function failure(result: Order['devices'][number]['result']): string {
+  const words = faultWords(result?.domain, result?.code)
+  const number = [result?.domain, result?.code].filter(one => one != null).join(' ')
+  return words === undefined ? number : `${words} (${number})`
+}
 
 /** Newest first, all pages. */
 export async function listAll(args: Args, kind: 'order' | 'standing'): Promise<number> {

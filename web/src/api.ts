@@ -73,7 +73,7 @@ export type DevicePage = DeviceLine & {
   groups: { group: string; alias: string | null }[]
   orders: { order: string; action: string; state: DeliveryState; result: Result | null }[]
 }
-export type CommandDraft = { action: string; set: string[]; body?: string; reason: string }
+export type CommandDraft = { action: string; set: string[]; body?: string; unknownAction?: true; reason: string }
 export type Targets = { devices: string[] } | { group: string } | { all: true }
 export type OrderDraft = CommandDraft & Targets
 export type StandingDraft = CommandDraft & { trigger: 'enrolment' | 'daily' }
@@ -104,8 +104,10 @@ export type InvitationLine = {
   invitation: string
   tier: Tier
   uses: number
+  used: number
   groups: string[]
   signed: boolean
+  createdAt: string
   expiresAt: string
 }
 export type InvitationCreated = { invitation: string; url: string; profileUrl: string; expiresAt: string }

@@ -43,6 +43,13 @@ const inside = createRoute({
 })
 
 const devices = createRoute({ getParentRoute: () => inside, path: '/', component: DevicesPage })
+const allDevices = createRoute({
+  getParentRoute: () => inside,
+  path: '/devices',
+  beforeLoad: () => {
+    throw redirect({ to: '/' })
+  },
+})
 const device = createRoute({ getParentRoute: () => inside, path: '/devices/$device', component: DevicePage })
 const orders = createRoute({ getParentRoute: () => inside, path: '/orders', component: OrdersPage })
 const draft = createRoute({
@@ -65,7 +72,7 @@ const tree = root.addChildren([
   setup,
   join,
   signIn,
-  inside.addChildren([devices, device, orders, draft, order, groups, group, invitations, roster]),
+  inside.addChildren([devices, allDevices, device, orders, draft, order, groups, group, invitations, roster]),
 ])
 
 export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: false })

@@ -84,7 +84,7 @@ function DeviceList({ devices, more }: { devices: DeviceLine[]; more: boolean })
           type="search"
           value={words}
           onChange={setWords}
-          placeholder="For example lobu-kate"
+          placeholder="For example lobu-kate-rimo"
         />
         <Pick label="State" value={state} onChange={setState} options={[['', `All (${devices.length})`], ...options]} />
       </search>
