@@ -183,7 +183,7 @@ function Approve({ checked }: { checked: CheckedOrder }) {
       </p>
       <p className="note">
         {order.approvals.length} of {order.quorum} approvals
-        {order.approvals.length > 0 && `: ${order.approvals.join(', ')}`}. <Missing order={order} />
+        {order.approvals.length > 0 && `: ${order.approvals.join(', ')}`}. <Lacking order={order} />
       </p>
       {mine ? (
         <Notice tone="good">You approved it. It waits for another member.</Notice>
@@ -222,7 +222,7 @@ function Approve({ checked }: { checked: CheckedOrder }) {
 }
 
 /** Who could give what is missing. */
-function Missing({ order }: { order: Order }) {
+function Lacking({ order }: { order: Order }) {
   const { data } = useStanding()
   if (!data || order.approvals.length >= order.quorum) return null
   const able = data.members.filter(
