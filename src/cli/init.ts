@@ -224,9 +224,14 @@ export async function run(args: Args): Promise<number> {
   const owner = text(args, 'owner') ?? 'owner'
   const file = text(args, 'software-passkey')
   if (file === undefined)
-    throw new BulkheadError('USAGE', 'init needs --software-passkey FILE.', {
-      remedy: 'For a real passkey run bulkhead up instead: its first page makes one.',
-    })
+    throw new BulkheadError(
+      'USAGE',
+      'init needs --software-passkey FILE, and --owner ALIAS unless the first member is to be called owner.',
+      {
+        remedy:
+          'For example: bulkhead init --home DIR --owner brisk-heron --software-passkey owner.passkey. For a real passkey run bulkhead up instead: its first page makes one.',
+      },
+    )
   const software: Record<string, string> = { [owner]: file }
   for (const one of list(args, 'member')) {
     const [alias, path] = splitMember(one)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { BulkheadError } from '../base/errors.ts'
-import type { Approved, Draft, Order, OrderDraft, OrderLine } from '../console/api.ts'
+import type { Approved, Draft, Order, OrderDraft } from '../console/api.ts'
 import { faultWords } from '../wire/apple/faults.ts'
 import { type Args, flag, list, needed, text } from './args.ts'
 import { cancel } from './cancel.ts'
@@ -8,6 +8,7 @@ import { consoleClient } from './client.ts'
 import { confirm } from './confirm.ts'
 import { expectBody, reviewDraft } from './expect.ts'
 import { openRoster } from './follow.ts'
+import { allOrders, orderId, requireWhole } from './orderid.ts'
 import { duration, pairs, say, show, table, when } from './output.ts'
 import { approve, loadPasskey, memberOf } from './passkey.ts'
 import { describeReview, type Review, reviewOrder } from './review.ts'
@@ -108,7 +109,8 @@ export async function approveShown(args: Args): Promise<number> {
   const console = consoleClient(args.home)
   const passkey = loadPasskey(needed(args, 'passkey'))
   const member = memberOf(passkey, trusted)
-  const id = args.words[0]!
+  const id = await orderId(console, args.words[0]!)
+  requireWhole(args, id)
   const review = reviewOrder(await console.get<Order>(`/api/orders/${encodeURIComponent(id)}`), trusted, id)
   requireMeant(args, id, review)
   for (const line of describeReview(review)) say(line)
@@ -139,7 +141,8 @@ function requireMeant(args: Args, id: string, { digest, trigger }: Review) {
 
 async function showOne(args: Args): Promise<number> {
   await openRoster(args.home) // history must be what it was
-  const found = await consoleClient(args.home).get<Order>(`/api/orders/${encodeURIComponent(args.words[0]!)}`)
+  const console = consoleClient(args.home)
+  const found = await console.get<Order>(`/api/orders/${await orderId(console, args.words[0]!)}`)
   const { statement: _, digest: __, body: ___, ...order } = found
   return show(args, order, () => {
     const head = pairs([
@@ -166,14 +169,7 @@ function failure(result: Order['devices'][number]['result']): string {
 export async function listAll(args: Args, kind: 'order' | 'standing'): Promise<number> {
   await openRoster(args.home)
   const console = consoleClient(args.home)
-  const orders: OrderLine[] = []
-  for (let before: string | null = ''; before !== null; ) {
-    const page: { orders: OrderLine[]; next: string | null } = await console.get(
-      `/api/orders?kind=${kind}${before === '' ? '' : `&before=${encodeURIComponent(before)}`}`,
-    )
-    orders.push(...page.orders)
-    before = page.next
-  }
+  const orders = await Array.fromAsync(allOrders(console, `kind=${kind}`))
   return show(args, orders, () =>
     table(
       ['ORDER', 'ACTION', 'CLASS', 'STATE', 'APPROVALS', 'DEVICES', 'CREATED'],

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import type { DeviceLine, DevicePage } from '../../src/console/api.ts'
 import { deviceAlias } from '../../src/trust/alias.ts'
 import { bulkhead, cli } from '../support/installation.ts'
@@ -15,6 +16,7 @@ import { openBrowser, openTab, skip } from './browser.ts'
 const folder = mkdtempSync(join(tmpdir(), 'bh-demo-'))
 chmodSync(folder, 0o755)
 const home = join(folder, 'h')
+const root = resolve(import.meta.dirname, '../..')
 let demo: ChildProcess
 let said = ''
 after(async () => {
@@ -39,7 +41,8 @@ async function open() {
 async function close() {
   if (demo.exitCode !== null) return
   demo.kill('SIGTERM')
-  await once(demo, 'exit')
+  await once(demo, 'close')
+  assert.match(said, /^Stopped\.$/m)
 }
 
 const ask = async <T>(...line: string[]): Promise<T> => JSON.parse(await cli([...line, '--home', home, '--json'])) as T
@@ -187,6 +190,22 @@ test('a wrong field is told what it should be, the button stays where it is when
   }
 })
 
+test('started while it is open, it shows the link again and starts nothing', async () => {
+  const { stderr } = await promisify(execFile)(bulkhead, ['demo', '--home', home])
+  assert.match(stderr, /open already/)
+  assert.equal(/http:\S+#passkey=\S+/.exec(stderr)![0], /http:\S+#passkey=\S+/.exec(said)![0])
+  assert.ok(stderr.includes(join(home, 'demo/owner.passkey')))
+})
+
+test('the link of an invitation is enough for a simulated device, and a used-up one says so', async () => {
+  const { url } = await ask<{ url: string }>(
+    ...['invite', 'create', '--uses', '1', '--passkey', join(home, 'demo/owner.passkey')],
+  )
+  const enrol = () => cli(['run', join(root, 'simulator/main.ts'), 'mac', '--url', url, '--once'])
+  assert.match(await enrol(), /Enrolled in/)
+  await assert.rejects(enrol, /The invitation is used up/)
+})
+
 test('a passkey file of somebody else opens nothing', { skip }, async () => {
   const stranger = join(folder, 'stranger.passkey')
   await cli(['passkey', 'create', stranger, '--alias', 'demo-owner'])
@@ -219,7 +238,7 @@ test('opened again, it is the same office, and its devices still come', async ()
     before.filter(device => !shown.has(device)),
     [],
   )
-  assert.equal(shown.size, 60)
+  assert.equal(shown.size, 61) // one more came by a link
   const { device } = register().devices.find(({ state }) => state === 'in use')!
   const { order } = await ask<{ order: string }>(
     'order',

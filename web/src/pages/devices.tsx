@@ -114,7 +114,7 @@ const NoDevices = () => (
       <li>Install the profile in Settings. The device then appears here by itself, under an alias.</li>
     </ol>
     <p className="note">
-      To watch a simulated phone do it: <code>npm run device -- iphone --url LINK/profile</code>
+      To watch a simulated phone do it: <code>npm run device -- iphone --url LINK</code>
     </p>
   </Empty>
 )
