@@ -133,7 +133,7 @@ export async function startInstallation(options: Options = {}) {
       const ready = async () => {
         if (name === 'edge') return (await fetch(running.urls.edge)).status === 404
         // The path of the API that needs the compartment.
-        await consoleClient(home).get(name === 'vault' ? '/api/push' : '/api/groups')
+        await consoleClient(home).get(name === 'vault' ? '/api/push' : '/api/roster')
         return true
       }
       process.kill(before!, 'SIGKILL')
