@@ -89,11 +89,11 @@ const stopped = (home: string, cause: unknown) =>
       })
     : noInstallation(home)
 
-/** The error where nobody listens on a socket of this home; undefined for any other. */
-export function notRunning(home: string, error: unknown): BulkheadError | undefined {
-  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'ECONNREFUSED' ? stopped(home, error) : undefined
-}
+/** NOT_RUNNING instead of UNAVAILABLE, where nothing of this home runs. */
+export const orNotRunning = (home: string, error: unknown): unknown =>
+  error instanceof BulkheadError && error.code === 'UNAVAILABLE' && !runningSupervisor(home)
+    ? stopped(home, error)
+    : error
 
 function failure(home: string, cause: NodeJS.ErrnoException): BulkheadError {
   if (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED') return stopped(home, cause)

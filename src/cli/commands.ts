@@ -67,10 +67,7 @@ export const commands: Record<string, Command> = {
       member: many('ALIAS=FILE', 'a further member with a software passkey; may be repeated'),
       'app-port': text('N', 'port of the admin app, for ever part of its origin'),
       name: text('NAME', "name of the installation and of its ledger's origin"),
-      'cooling-off': text(
-        'TIME',
-        'how long a later member waits before their approvals count, for example 24h (default)',
-      ),
+      policy: text('FILE', 'parts of the policy as JSON, in place of the usual ones: quorum, budgets, coolingOff …'),
       json,
     },
     words: [0, 0],

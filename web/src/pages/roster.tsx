@@ -7,6 +7,7 @@ import { Failure, Loading, Notice, Page, Pairs, Part } from '../parts/page.tsx'
 import { budgetText, changesOf, continues, readVersion, span } from '../rosterwords.ts'
 import { useInstallation } from '../session.ts'
 import { approveStatement, freeze, thawStatement, useStanding } from '../standing.ts'
+import { statementDigest, toHex } from '../statement.ts'
 import { at } from '../words.ts'
 
 const CLASSES = ['read', 'change', 'trust', 'destroy'] as const
@@ -118,7 +119,10 @@ function RosterProposal({ proposal, standing }: { proposal: Proposal; standing: 
   const { statement } = proposal
   const fits = useQuery({
     queryKey: ['continues', proposal.proposal, before],
-    queryFn: () => continues(statement, before),
+    queryFn: async () => ({
+      next: await continues(statement, before),
+      digest: toHex(await statementDigest('bulkhead-roster/v1', me.genesisDigest, statement)),
+    }),
   })
   const gesture = useGesture(who => approveStatement('roster', statement, who))
   const after = readVersion(statement)
@@ -133,17 +137,17 @@ function RosterProposal({ proposal, standing }: { proposal: Proposal; standing: 
         What is new or weaker counts {span(standing.rules.coolingOff)} later; what is stricter, or a member less, at
         once.
       </p>
-      <p className="mono breaks">{proposal.digest}</p>
+      <p className="mono breaks">{fits.data?.digest}</p>
       <Progress proposal={proposal} />
       <Failure error={gesture.error} />
-      {fits.data === false && <Notice tone="warn">It does not continue the roster that is shown here.</Notice>}
+      {fits.data?.next === false && <Notice tone="warn">It does not continue the roster that is shown here.</Notice>}
       {proposal.approvals.includes(me.me) ? (
         <Notice tone="good">You approved it. It waits for another owner.</Notice>
       ) : (
         <div>
           <Act
             icon="key"
-            isDisabled={fits.data !== true}
+            isDisabled={fits.data?.next !== true}
             isPending={gesture.isPending}
             onPress={() => gesture.mutate()}
           >
