@@ -486,13 +486,22 @@ test('an enrolment profile needs an invitation that holds, now, and is signed as
   assert.throws(() => hand(elsewhere, parts()), refused('UNPROVEN', /unit/))
 })
 
-const renew = (profile: ProfileParts, to: Partial<Voucher> = {}, by: Trusted = trusted, path = voucher().path) =>
+const TODAY = Math.floor(NOW / DAY)
+/** Of a device whose certificate ends soon. */
+const ending = (fields: Partial<Voucher> = {}) => voucher({ notAfter: NOW + 30 * DAY, ...fields })
+const renew = (
+  profile: ProfileParts,
+  to: Partial<Voucher> = {},
+  by: Trusted = trusted,
+  path = voucher().path,
+  serial = TODAY,
+) =>
   passRenewal(
     profile,
     token => (token === 'the-token' ? path : undefined),
-    { voucher: voucher(to), serial: 7 },
+    { voucher: ending(to), serial },
     openGate(NOW),
-    new Set([commandUuid(RENEW_IDENTITY, voucher(to).device, '', 7)]),
+    new Set([commandUuid(RENEW_IDENTITY, ending(to).device, '', serial)]),
     by,
   )
 
@@ -505,7 +514,7 @@ test('a renewal keeps rights, topic and URLs of the voucher, whatever the vault 
   })
   const { bytes } = renew(lies, { tier: 'private' })
   const plist = decodePlist(bytes) as { Command: PlistDict; CommandUUID: string }
-  assert.equal(plist.CommandUUID, commandUuid(RENEW_IDENTITY, phone, '', 7))
+  assert.equal(plist.CommandUUID, commandUuid(RENEW_IDENTITY, phone, '', TODAY))
   assert.equal(plist.Command.RequestType, 'InstallProfile')
   const profile = Buffer.from(plist.Command.Payload as Uint8Array)
   assert.match(text(profile), /<integer>8151<\/integer>/)
@@ -524,6 +533,13 @@ test('a renewal is signed exactly if the first profile was', () => {
   assert.throws(() => renew(parts(), { signed: true }), refused('REFUSED', /not signed as the first/))
   assert.throws(() => renew(parts({ signer: signature })), refused('REFUSED', /not signed as the first/))
   assert.ok(renew(parts({ signer: signature }), { signed: true }))
+})
+
+test('an identity is renewed in its last 30 days, under the number of the day or of the day before', () => {
+  assert.throws(() => renew(parts(), { notAfter: NOW + 30 * DAY + 1 }), because('renewal-early'))
+  const numbered = (serial: number) => () => renew(parts(), {}, trusted, voucher().path, serial)
+  for (const serial of [0, TODAY - 2, TODAY + 1]) assert.throws(numbered(serial), because('renewal-serial'))
+  for (const serial of [TODAY - 1, TODAY]) assert.ok(numbered(serial)())
 })
 
 test('a roster without the standing order renews nothing', () => {
@@ -652,12 +668,12 @@ test('profiles and renewals wait like commands', () => {
     passRenewal(
       parts(),
       () => voucher().path,
-      { voucher: voucher(), serial: 7 },
+      { voucher: ending(), serial: TODAY },
       { ...openGate(NOW), ...gate },
       permits,
       trusted,
     )
-  const command = commandUuid(RENEW_IDENTITY, phone, '', 7)
+  const command = commandUuid(RENEW_IDENTITY, phone, '', TODAY)
   assert.ok(renewal({}, new Set([command]))())
   assert.throws(renewal({}, new Set()), because('permit'))
   assert.throws(renewal({ frozen: true }, new Set([command])), because('frozen'))

@@ -309,10 +309,13 @@ export function openPermits(statement: string, signature: string, now: number, {
 }
 
 const DAY = 86_400 // seconds
+export const dayOf = (now: number): number => Math.floor(now / DAY)
+export const isRenewable = ({ notAfter }: Pick<Voucher, 'notAfter'>, now: number): boolean =>
+  notAfter - now <= RENEW_BEFORE
 
 /** A delivery's number comes from a table: only a daily order has more than one, and each on its day. */
 function isSerialOf(order: Order | StandingOrder, serial: number, now: number): boolean {
-  return serial === 0 || ('trigger' in order && order.trigger === 'daily' && serial === Math.floor(now / DAY))
+  return serial === 0 || ('trigger' in order && order.trigger === 'daily' && serial === dayOf(now))
 }
 
 function fill(verified: VerifiedOrder, { voucher, channel, serial, fills }: Delivery): string {
@@ -380,10 +383,15 @@ function profileBytes(parts: ProfileParts): Buffer {
 /** The one standing order that is in the genesis itself. Its body is worked out from the voucher: same identifier, URLs and rights, a fresh challenge. */
 export const RENEW_IDENTITY = '72656e65-7769-8000-8000-6964656e7469'
 
+/** How long before its certificate ends a device renews, and how many days its order may wait for it. */
+export const RENEW_BEFORE = 30 * DAY
+const RENEWAL_WAITS = 1
+
 type RenewalFacts = {
   parts: ProfileParts
   path: string | undefined
   voucher: Voucher
+  serial: number
   gate: Gate
   trusted: Trusted
   permits: Permits
@@ -402,6 +410,13 @@ export const RENEWAL_GUARDS: readonly Guard<RenewalFacts>[] = [
     'The profile is not signed as the first one was.',
     ({ parts, voucher }) => voucher.signed === (parts.signer !== null),
   ],
+  // The queue is a table: whoever writes it must not make a device renew at will.
+  ['renewal-early', 'The identity is not to be renewed yet.', ({ voucher, gate }) => isRenewable(voucher, gate.now)],
+  [
+    'renewal-serial',
+    'Renewals are numbered by their day, and this is another.',
+    ({ serial, gate }) => serial <= dayOf(gate.now) && serial >= dayOf(gate.now) - RENEWAL_WAITS,
+  ],
   PERMIT_GUARD,
 ]
 
@@ -414,7 +429,8 @@ export function passRenewal(
   trusted: Trusted,
 ): Passed {
   const uuid = commandUuid(RENEW_IDENTITY, voucher.device, '', serial)
-  requireAll(RENEWAL_GUARDS, { parts, path: pathOf(parts.pathToken), voucher, gate, trusted, permits, command: uuid })
+  const path = pathOf(parts.pathToken)
+  requireAll(RENEWAL_GUARDS, { parts, path, voucher, serial, gate, trusted, permits, command: uuid })
   const fixed = { ...parts, path: voucher.path, tier: voucher.tier, topic: voucher.topic, url: voucher.url }
   const command = dictOf([
     ['RequestType', 'InstallProfile'],

@@ -15,6 +15,8 @@ export type Wish = {
   group?: string
   all?: true
   channel?: 'user'
+  body?: string
+  reason?: string
   expiresInSeconds?: number
 }
 

@@ -8,6 +8,8 @@ import type { Identity } from '../identity.ts'
 import type { NextCommand } from '../store.ts'
 import {
   type Delivery,
+  dayOf,
+  isRenewable,
   type Passed,
   type Permits,
   passCommand,
@@ -19,7 +21,6 @@ import {
 import { channelOf, identify, type Proof, unseal } from './message.ts'
 
 const STATUS = { Idle: 0, Acknowledged: 1, Error: 2, CommandFormatError: 3, NotNow: 4 } as const
-const RENEW_BEFORE = 30 * 86_400 // seconds
 const MOST_PASSED_OVER = 20 // commands in one connect, before the device is sent away
 
 /** One connect (Apple, "Implementing device management"): records what was answered and hands out what is next, if the turnstile lets it pass. */
@@ -191,6 +192,7 @@ async function renewal({ voucher }: Identity, serial: number, uuid: string, cont
 
 /** 30 days before its certificate ends, once a day until the device uses a new one. */
 async function queueRenewal({ voucher, current }: Identity, context: Context) {
-  if (!current || voucher.notAfter - context.clock() > RENEW_BEFORE) return
-  await context.store.enqueueRenewal(voucher.device, RENEW_IDENTITY, Math.floor(context.clock() / 86_400))
+  const now = context.clock()
+  if (current && isRenewable(voucher, now))
+    await context.store.enqueueRenewal(voucher.device, RENEW_IDENTITY, dayOf(now))
 }

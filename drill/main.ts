@@ -1,0 +1,32 @@
+// npm run drill -- P2|P3|P4|mutate [--devices N] [--short] [--json]: takes an attacker's position against the real build, and counts.
+import { parseArgs } from 'node:util'
+import { drillP2 } from './p2/drill.ts'
+import { holds, printed, type Result } from './report.ts'
+import type { Say } from './world.ts'
+
+type Options = { say: Say; devices: number; short: boolean }
+const drills: Record<string, (options: Options) => Promise<Result>> = {
+  P2: drillP2,
+}
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  allowPositionals: true,
+  options: {
+    devices: { type: 'string', default: '2000' },
+    short: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    home: { type: 'string' }, // given by npm scripts for every command; a drill has homes of its own
+  },
+})
+const drill = drills[positionals[0] ?? '']
+if (!drill || positionals.length !== 1) {
+  process.stderr.write(`npm run drill -- ${Object.keys(drills).join('|')} [--devices N] [--short] [--json]\n`)
+  process.exit(64)
+}
+const began = performance.now()
+const say = (line: string) =>
+  void process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}\n`)
+const result = await drill({ say, devices: Number(values.devices), short: values.short })
+process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : printed(result))
+process.exitCode = holds(result) ? 0 : 1
