@@ -6,13 +6,14 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 
 const root = resolve(import.meta.dirname, '..')
-const bulkhead = join(root, 'bin/bulkhead')
 const START_SECONDS = 60
 
 export type Installation = Awaited<ReturnType<typeof startInstallation>>
 
-/** A whole Bulkhead in a temporary home, as anybody would start it. */
-export async function startInstallation() {
+/** A whole Bulkhead in a temporary home, as anybody would start it. `program`: where it lies. */
+export async function startInstallation(program = root) {
+  const bulkhead = join(program, 'bin/bulkhead')
+  const cli = (line: string[]) => run(bulkhead, line)
   const home = mkdtempSync(join(tmpdir(), 'bh-bench-'))
   const passkey = join(home, 'bench.passkey')
   await cli(['init', '--home', home, '--owner', 'bench', '--software-passkey', passkey])
@@ -48,7 +49,7 @@ export async function startInstallation() {
   }
 }
 
-async function cli(line: string[]): Promise<string> {
+async function run(bulkhead: string, line: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(bulkhead, line, { maxBuffer: 64 * 1024 * 1024 })
   return stdout
 }

@@ -8,6 +8,13 @@ import { current, type DeviceState, refused } from './state.ts'
 
 export type Enroller = ReturnType<typeof createEnroller>
 
+/** What the server said, on one line and without its code. */
+const wordsOf = (body: Buffer) =>
+  body
+    .toString('utf8', 0, 200)
+    .replace(/^[A-Z_]+: /, '')
+    .split('\n', 1)[0]
+
 /** Installing an enrolment profile, for the first time and again. */
 export function createEnroller(options: DeviceOptions, state: DeviceState, { http }: Channel) {
   const say = options.say ?? (() => {})
@@ -29,7 +36,7 @@ export function createEnroller(options: DeviceOptions, state: DeviceState, { htt
 
   async function fetchProfile(url: string): Promise<Buffer> {
     const { status, headers, body } = await http.send(url)
-    if (status !== 200) throw refused(`The profile's address answered ${status}.`)
+    if (status !== 200) throw refused(`The server gave no profile (${status}): ${wordsOf(body)}`)
     if (!headers['content-type']?.startsWith('application/x-apple-aspen-config'))
       throw refused(`A profile of type ${headers['content-type']}.`)
     return body

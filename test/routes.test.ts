@@ -141,7 +141,7 @@ const context = {
 const edges: Record<string, Place> = {}
 async function startEdge() {
   const edge = {
-    context: { ...context, writeback: { missed: () => {} } } as unknown as Context,
+    context: { ...context, writeback: { missed: () => {} }, gate: { isOpen: () => true } } as unknown as Context,
     publicUrl: 'http://x',
     trustedProxy: undefined,
   }

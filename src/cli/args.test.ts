@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { findCommand, flag, list, nearest, parseCommand, takeHome, text, whole } from './args.ts'
+import { family, findCommand, flag, list, nearest, needed, parseCommand, takeHome, text, whole } from './args.ts'
 import { commands } from './commands.ts'
 import { helpOf, overview } from './help.ts'
 
@@ -43,6 +43,34 @@ test('an unknown option or command names the nearest', () => {
   assert.throws(() => parse('up --edge-prot 1'), refused(/--edge-port/))
   assert.throws(() => parse('ordr list'), refused(/order list/))
   assert.throws(() => parse('order'), refused(/order approve/))
+  assert.throws(
+    () => parse('device lst'),
+    refused(/There is no command "device lst"\. Did you mean "bulkhead device list"\?/),
+  )
+})
+
+test('where nothing is near, nothing is suggested', () => {
+  for (const line of ['foo', 'order frobnicate', 'push csr --organisation x'])
+    assert.throws(
+      () => parse(line),
+      (error: Error & { remedy: string }) => !/Did you mean/.test(error.remedy),
+    )
+})
+
+test('the first word of several commands asks for help about all of them', () => {
+  assert.deepEqual(
+    family(names, ['invite', '--help']),
+    names.filter(name => name.startsWith('invite ')),
+  )
+  assert.ok(family(names, ['push', '-h']).includes('push csr'))
+  for (const words of [['up', '--help'], ['push', 'csr', '--help'], ['foo', '--help'], ['--help']])
+    assert.deepEqual(family(names, words), [])
+})
+
+test('a word too few or too many is named', () => {
+  assert.throws(() => parse('group add --passkey f'), refused(/needs GROUP DEVICE …\./))
+  assert.throws(() => parse('order show one two'), refused(/"two"/))
+  assert.throws(() => needed(parse('group create kiosks'), 'passkey'), refused(/software passkey.*in the app/))
 })
 
 test('a number out of its bounds and a missing word are refused', () => {

@@ -56,15 +56,28 @@ export function findCommand(names: readonly string[], words: readonly string[]):
   if (names.includes(`${first} ${second}`)) return { name: `${first} ${second}`, rest: without(2) }
   if (names.includes(first)) return { name: first, rest: without(1) }
   const verbs = names.filter(name => name.startsWith(`${first} `))
-  if (verbs.length > 0)
-    throw usage(
-      `bulkhead ${first} needs one more word.`,
-      `Write one of: ${verbs.map(verb => `bulkhead ${verb}`).join(', ')}`,
-    )
+  if (verbs.length > 0) throw noVerb(first, second.startsWith('-') ? '' : second, verbs)
+  const meant = likely(second === '' ? first : `${first} ${second}`, names) ?? likely(first, names)
   throw usage(
     `There is no command "${first}".`,
-    `Did you mean "${nearest(second === '' ? first : `${first} ${second}`, names)}"? bulkhead --help lists all.`,
+    `${meant === undefined ? '' : `Did you mean "bulkhead ${meant}"? `}bulkhead --help lists all.`,
   )
+}
+
+function noVerb(first: string, second: string, verbs: string[]) {
+  const all = `Write one of: ${verbs.map(verb => `bulkhead ${verb}`).join(', ')}`
+  if (second === '') return usage(`bulkhead ${first} needs one more word.`, all)
+  const meant = likely(`${first} ${second}`, verbs)
+  return usage(
+    `There is no command "${first} ${second}".`,
+    meant === undefined ? all : `Did you mean "bulkhead ${meant}"? bulkhead ${first} --help lists all.`,
+  )
+}
+
+/** The commands that begin with the first word of a line, where that word alone is none. */
+export function family(names: readonly string[], words: readonly string[]): string[] {
+  const [first = '', second = ''] = words.filter(word => !word.startsWith('-'))
+  return second === '' && !names.includes(first) ? names.filter(name => name.startsWith(`${first} `)) : []
 }
 
 /** Reads what follows a command's name. Throws USAGE, naming the nearest option where one is unknown. */
@@ -82,9 +95,12 @@ export function parseCommand(name: string, command: Command, argv: string[], hom
     }
   })()
   const [least, most] = command.words
-  if (parsed.positionals.length < least || parsed.positionals.length > most)
+  const given = parsed.positionals.length
+  if (given < least || given > most)
     throw usage(
-      `bulkhead ${name} was given ${parsed.positionals.length} words.`,
+      given < least
+        ? `bulkhead ${name} needs ${command.usage.split(/ (?=--|\[)/)[0]}.`
+        : `bulkhead ${name} does not know what "${parsed.positionals[most]}" is for.`,
       `Write: bulkhead ${name} ${command.usage}`,
     )
   return { command: name, home, words: parsed.positionals, values: parsed.values }
@@ -94,10 +110,10 @@ function checkOption(name: string, { options }: Command, word: string) {
   if (!word.startsWith('--') || word === '--') return
   const key = word.slice(2).split('=')[0]!
   if (Object.hasOwn(options, key)) return
-  const known = [...Object.keys(options), 'home', 'help']
+  const meant = likely(key, [...Object.keys(options), 'home', 'help'])
   throw usage(
     `bulkhead ${name} has no option --${key}.`,
-    `Did you mean --${nearest(key, known)}? bulkhead ${name} --help lists all.`,
+    `${meant === undefined ? '' : `Did you mean --${meant}? `}bulkhead ${name} --help lists all.`,
   )
 }
 
@@ -111,8 +127,16 @@ export function text(args: Args, name: string): string | undefined {
 export function needed(args: Args, name: string): string {
   const value = text(args, name)
   if (value === undefined || value === '')
-    throw usage(`bulkhead ${args.command} needs --${name}.`, `bulkhead ${args.command} --help shows how to write it.`)
+    throw usage(
+      `bulkhead ${args.command} needs --${name}.`,
+      MISSING[name] ?? `bulkhead ${args.command} --help shows how to write it.`,
+    )
   return value
+}
+
+const MISSING: Record<string, string> = {
+  passkey:
+    'Add --passkey FILE: a software passkey, as bulkhead init makes it (in the demo: HOME/demo/owner.passkey). Whoever has a real passkey does this in the app.',
 }
 
 /** All values of an option that may be repeated. */
@@ -138,6 +162,12 @@ export function whole(args: Args, name: string, least: number, most: number): nu
 /** The word with the fewest letters to change. */
 export function nearest(word: string, words: readonly string[]): string {
   return [...words].sort((a, b) => distance(word, a) - distance(word, b))[0] ?? ''
+}
+
+/** The nearest word, where at most a third of it is written otherwise: what is far was not meant. */
+export function likely(word: string, words: readonly string[]): string | undefined {
+  const best = nearest(word, words)
+  return distance(word, best) <= Math.max(1, best.length / 3) ? best : undefined
 }
 
 /** Levenshtein distance. */

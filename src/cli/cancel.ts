@@ -5,19 +5,21 @@ import { decodeCancel } from '../trust/control.ts'
 import { type Args, flag, needed } from './args.ts'
 import { consoleClient } from './client.ts'
 import { follow } from './follow.ts'
+import { orderId } from './orderid.ts'
 import { show } from './output.ts'
 import { loadPasskey } from './passkey.ts'
 import { findProposals, progress, signProposal } from './proposal.ts'
 
 /** `order cancel`: a statement of the control log, which every edge obeys whatever the database says of the order. */
 export async function cancel(args: Args): Promise<number> {
-  const [order] = args.words
+  const [given] = args.words
   const all = flag(args, 'all')
-  if (all === (order !== undefined))
+  if (all === (given !== undefined))
     throw new BulkheadError('USAGE', 'One order is cancelled, or all.', {
       remedy: 'Write: bulkhead order cancel ORDER --passkey FILE, or bulkhead order cancel --all --passkey FILE',
     })
   const known = await follow(args.home)
+  const order = given && (await orderId(consoleClient(args.home), given))
   const passkey = loadPasskey(needed(args, 'passkey'))
   const statement =
     (await openCancel(args, order)) ?? newCancel(order === undefined ? { all: known.main.size } : { order })

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { BulkheadError, type ErrorCode } from '../base/errors.ts'
+import { runningSupervisor } from '../supervisor/lock.ts'
 import { openGenesis, type Trusted } from '../trust/roster.ts'
-import { genesisPath, isInitialised, readHomeConfig, socketPath } from './home.ts'
+import { demoHome, genesisPath, isInitialised, readHomeConfig, socketPath } from './home.ts'
 
 /** The console over the owner's own socket: it may list, show and draft; what changes something carries a passkey's signature. */
 export type ConsoleClient = {
@@ -23,11 +24,19 @@ export function consoleClient(home: string): ConsoleClient {
 
 /** The roster that this home was made with: its name, app and keys never change. Who is in it now, `follow` knows. Throws NOT_INITIALISED, or UNPROVEN where the genesis is another. */
 export function openHome(home: string): Trusted {
-  if (!isInitialised(home))
-    throw new BulkheadError('NOT_INITIALISED', `${home} holds no installation.`, {
-      remedy: 'Make one with: bulkhead init --home DIR --owner ALIAS --software-passkey FILE',
-    })
+  if (!isInitialised(home)) throw noInstallation(home)
   return openGenesis(readFileSync(genesisPath(home), 'utf8'), readHomeConfig(home).genesisDigest!)
+}
+
+/** A mistyped --home, none where one was needed, or the demo's, which has a home of its own. */
+const noInstallation = (home: string) =>
+  new BulkheadError('NOT_INITIALISED', `There is no installation in ${home}.`, {
+    remedy: `${demoHint(home)}Name the right home with --home DIR, or make one there: bulkhead up --home ${home}`,
+  })
+
+function demoHint(home: string): string {
+  const demo = demoHome()
+  return demo !== home && runningSupervisor(demo) ? `The demo is open: for it, add --home ${demo}. ` : ''
 }
 
 async function send(home: string, socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
@@ -73,16 +82,18 @@ function parse(text: string): unknown {
 }
 
 const stopped = (home: string, cause: unknown) =>
-  new BulkheadError('NOT_RUNNING', 'This installation is not running.', {
-    remedy: `Start it with: bulkhead up --home ${home}`,
-    cause,
-  })
+  isInitialised(home)
+    ? new BulkheadError('NOT_RUNNING', `The installation in ${home} is not running.`, {
+        remedy: `${demoHint(home)}Start it with: bulkhead up --home ${home}`,
+        cause,
+      })
+    : noInstallation(home)
 
-/** The error where nobody listens on a socket of this home; undefined for any other. */
-export function notRunning(home: string, error: unknown): BulkheadError | undefined {
-  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'ECONNREFUSED' ? stopped(home, error) : undefined
-}
+/** NOT_RUNNING instead of UNAVAILABLE, where nothing of this home runs. */
+export const orNotRunning = (home: string, error: unknown): unknown =>
+  error instanceof BulkheadError && error.code === 'UNAVAILABLE' && !runningSupervisor(home)
+    ? stopped(home, error)
+    : error
 
 function failure(home: string, cause: NodeJS.ErrnoException): BulkheadError {
   if (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED') return stopped(home, cause)

@@ -176,6 +176,43 @@ test('nothing runs: the command says so and how to start it', async () => {
   assert.match(json.remedy, /bulkhead up --home/)
 })
 
+test('a home without an installation is called so, and not merely stopped', async () => {
+  const nowhere = join(folder, 'nowhere')
+  for (const words of [
+    ['device', 'list'],
+    ['ledger', 'key'],
+  ]) {
+    const { json } = await bulkheadAt(nowhere, ...words)
+    assert.equal(json.code, 'NOT_INITIALISED')
+    assert.match(json.message, /no installation in .*nowhere/)
+    assert.match(json.remedy, /bulkhead up --home/)
+  }
+  assert.ok(!existsSync(nowhere))
+})
+
+test('help is no error: of one command, of those with the same first word, and of run', async () => {
+  for (const [words, told] of [
+    [['run', '--help'], /usage: bulkhead run/],
+    [['ledger', '--help'], /ledger fsck/],
+    [['order', 'create', '-h'], /--unknown-action/],
+  ] as const) {
+    const { status, out } = await bulkhead(...words)
+    assert.equal(status, 0)
+    assert.match(out, told)
+  }
+  const { json } = await bulkhead(
+    'standing',
+    'create',
+    '--action',
+    'ProfileList',
+    '--reason',
+    'x',
+    '--trigger',
+    'dayly',
+  )
+  assert.deepEqual([json.code, /daily/.test(json.remedy)], ['USAGE', true])
+})
+
 test('keys and files stand without anything running', async () => {
   const { out } = await bulkhead('ledger', 'key')
   assert.match(out, /^bulkhead-[0-9a-f]{8}\/main\+[0-9a-f]{8}\+/)
@@ -228,6 +265,20 @@ test('an order from the command line: drafted, refused to a stranger, approved, 
   const shown = (await bulkhead('order', 'show', order, '--json')).json
   assert.equal(shown.order, order)
   assert.deepEqual(shown.devices, [{ device: phone.device, alias: phone.alias, state: 'pending', result: null }])
+  assert.equal((await bulkhead('order', 'show', order.slice(0, 8), '--json')).json.order, order)
+  for (const [given, code] of [
+    ['o7k2mfq', 'NOT_FOUND'],
+    ['0000000', 'NOT_FOUND'],
+  ] as const)
+    assert.deepEqual((await bulkhead('order', 'show', given)).json, {
+      code,
+      message: given === '0000000' ? 'No order begins with 0000000.' : '"o7k2mfq" is not the id of an order.',
+      remedy: 'See: bulkhead order list',
+    })
+  const short = await bulkhead('order', 'approve', order.slice(0, 8), '--passkey', passkey)
+  assert.deepEqual([short.json.code, /--digest/.test(short.json.remedy)], ['USAGE', true])
+  const again = await bulkhead('order', 'approve', order.slice(0, 8), '--digest', digest, '--passkey', passkey)
+  assert.deepEqual([again.json.code, /Approved by/.test(again.err)], ['CONFLICT', false])
   assert.equal((await bulkhead('order', 'cancel', order, '--passkey', passkey, '--json')).json.state, 'cancelled')
   assert.match((await bulkhead('order', 'list')).out, new RegExp(`${order}.*DeviceInformation.*cancelled`))
 })
@@ -248,6 +299,19 @@ test('a command that the tier does not allow is refused with words', async () =>
   assert.match(json.message, new RegExp(phone.alias))
   const none = await bulkhead('order', 'create', '--action', 'ProfileList', '--reason', 'why')
   assert.deepEqual([none.status, none.json.code], [64, 'USAGE'])
+})
+
+test('a mistyped action drafts nothing; one that is new can be drafted, and whoever approves it is told', async () => {
+  const words = ['order', 'create', '--device', phone.alias, '--reason', 'why', '--json', '--action', 'DeviceInfo']
+  const before = (await bulkhead('order', 'list', '--json')).json.length
+  const { status, json } = await bulkhead(...words)
+  assert.deepEqual([status, json.code], [1, 'BAD_REQUEST'])
+  assert.match(json.remedy, /^Did you mean DeviceInformation\?.*--unknown-action/)
+  assert.equal((await bulkhead('order', 'list', '--json')).json.length, before)
+  const meant = await bulkhead(...words, '--unknown-action')
+  assert.equal(meant.json.class, 'destroy', meant.err)
+  const approved = await bulkhead('order', 'approve', meant.json.order, '--passkey', passkey)
+  assert.match(approved.err, /No such command is known here: DeviceInfo\./)
 })
 
 test('a changed body or target list is not signed', async () => {

@@ -7,7 +7,11 @@ const passkey: Option = {
   value: 'FILE',
   about: 'the software passkey that approves; the roster must allow such',
 }
-const reason: Option = { type: 'string', value: 'TEXT', about: 'why; sealed, shown to whoever approves' }
+const reason: Option = {
+  type: 'string',
+  value: 'TEXT',
+  about: 'why; sealed and kept for auditors, its digest is in the order. Tell approvers yourself',
+}
 const text = (value: string, about: string): Option => ({ type: 'string', value, about })
 const many = (value: string, about: string): Option => ({ type: 'string', multiple: true, value, about })
 
@@ -53,20 +57,17 @@ export const commands: Record<string, Command> = {
   },
   init: {
     summary: 'make the keys and the genesis of a new installation',
-    usage: '--owner ALIAS --software-passkey FILE [options]',
+    usage: '--software-passkey FILE [--owner ALIAS] [options]',
     about:
       "Works offline, in an empty home. It makes every compartment's keys, the first roster, and eight paper codes that freeze every delivery, in FILE.freeze-codes. What destroys or changes trust takes two members: name the second with --member, or later with bulkhead roster propose. Without this command, the first page of the admin app does the same with a real passkey.",
     example: 'bulkhead init --home ./office --owner brisk-heron --software-passkey owner.json',
     options: {
-      owner: text('ALIAS', 'alias of the first member'),
+      owner: text('ALIAS', 'alias of the first member (default owner)'),
       'software-passkey': text('FILE', "the owner's software passkey: made, and readable by you alone"),
       member: many('ALIAS=FILE', 'a further member with a software passkey; may be repeated'),
       'app-port': text('N', 'port of the admin app, for ever part of its origin'),
       name: text('NAME', "name of the installation and of its ledger's origin"),
-      'cooling-off': text(
-        'TIME',
-        'how long a later member waits before their approvals count, for example 24h (default)',
-      ),
+      policy: text('FILE', 'parts of the policy as JSON, in place of the usual ones: quorum, budgets, coolingOff …'),
       json,
     },
     words: [0, 0],
@@ -114,7 +115,7 @@ export const commands: Record<string, Command> = {
       group: many('G', 'a group that the devices join; may be repeated'),
       unit: text('UNIT', 'organisational unit'),
       uses: text('N', 'how many devices may use it (default 1)'),
-      expires: text('DAYS', 'when it ends, for example 7d or 12h (default 7d)'),
+      expires: text('DAYS', 'when it ends, for example 30m, 12h, 7d or 2w (default 7d)'),
       unsigned: { type: 'boolean', about: 'a profile without a CMS signature' },
       'identity-days': text(
         'N',
@@ -142,8 +143,12 @@ export const commands: Record<string, Command> = {
         'a key of the command; may be repeated. KEY=@FILE takes the value from a file, @@ is one @',
       ),
       body: text('FILE', 'the command as a property list, or a template of one'),
+      'unknown-action': {
+        type: 'boolean',
+        about: 'draft an action that is not known here, for example a new one of Apple',
+      },
       channel: text('CHANNEL', 'device (default) or user'),
-      expires: text('HOURS', 'when it is not sent any more, for example 12h or 7d (default 7d)'),
+      expires: text('HOURS', 'when it is not sent any more, for example 30m, 12h, 7d or 2w (default 7d)'),
       reason,
       json,
     },
@@ -164,8 +169,8 @@ export const commands: Record<string, Command> = {
     summary: 'what became of an order, device by device',
     usage: 'ORDER [--json]',
     about:
-      'States: pending, sent, acknowledged, error, not-now, expired, cancelled. Personal values are sealed and not shown.',
-    example: 'bulkhead order show o7k2mfq --json',
+      'ORDER is an id, or its first six or more characters. States: pending, sent, acknowledged, error, not-now, expired, cancelled. Personal values are sealed and not shown.',
+    example: 'bulkhead order show 5f0c1d --json',
     options: { json },
     words: [1, 1],
     load: order,
@@ -203,7 +208,7 @@ export const commands: Record<string, Command> = {
     summary: 'one device: facts, orders, results',
     usage: 'DEVICE [--json]',
     about: 'DEVICE is an id or an alias.',
-    example: 'bulkhead device show quiet-lantern',
+    example: 'bulkhead device show lobu-kate-rimo',
     options: { json },
     words: [1, 1],
     load: device,
@@ -213,7 +218,7 @@ export const commands: Record<string, Command> = {
     usage: 'GROUP --passkey FILE',
     about: 'Membership is a signed version: whoever changes the database changes no group.',
     example: 'bulkhead group create kiosks --passkey owner.json',
-    options: { passkey, reason, json },
+    options: { passkey, json },
     words: [1, 1],
     load: group,
   },
@@ -221,8 +226,8 @@ export const commands: Record<string, Command> = {
     summary: 'add devices to a group',
     usage: 'GROUP DEVICE … --passkey FILE',
     about: 'Signs the next version of the membership.',
-    example: 'bulkhead group add kiosks quiet-lantern --passkey owner.json',
-    options: { passkey, reason, json },
+    example: 'bulkhead group add kiosks lobu-kate-rimo --passkey owner.json',
+    options: { passkey, json },
     words: [2, 1000],
     load: group,
   },
@@ -230,8 +235,8 @@ export const commands: Record<string, Command> = {
     summary: 'take devices out of a group',
     usage: 'GROUP DEVICE … --passkey FILE',
     about: 'Signs the next version of the membership.',
-    example: 'bulkhead group remove kiosks quiet-lantern --passkey owner.json',
-    options: { passkey, reason, json },
+    example: 'bulkhead group remove kiosks lobu-kate-rimo --passkey owner.json',
+    options: { passkey, json },
     words: [2, 1000],
     load: group,
   },
@@ -246,10 +251,10 @@ export const commands: Record<string, Command> = {
   },
   'push csr': {
     summary: 'ask for a push certificate',
-    usage: '--out FILE',
+    usage: '[--out FILE]',
     about: 'Makes the key in the vault, where it stays, and writes the request that Apple signs.',
     example: 'bulkhead push csr --out push.csr',
-    options: { out: text('FILE', 'where to write the request'), json },
+    options: { out: text('FILE', 'where to write the request (default: printed)'), json },
     words: [0, 0],
     load: push,
   },

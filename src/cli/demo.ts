@@ -15,7 +15,7 @@ import type { Supervisor } from '../supervisor/supervisor.ts'
 import { deviceAlias } from '../trust/alias.ts'
 import { type Args, whole } from './args.ts'
 import { freezeCodeHashes, makeFreezeCodes, writeFreezeCodes } from './freezecodes.ts'
-import { checkOwner, isInitialised, prepareHome } from './home.ts'
+import { checkOwner, isInitialised, prepareHome, readHomeConfig } from './home.ts'
 import { initHome } from './init.ts'
 import { type Neighbour, startNeighbour } from './neighbour.ts'
 import { loadPasskey } from './passkey.ts'
@@ -38,6 +38,7 @@ type Register = { people: number; devices: Device[] }
 
 export async function run(args: Args): Promise<number> {
   const { home } = args
+  if (isOpen(home)) return showAgain(home)
   buildWeb(say)
   const isNew = await makeHome(home, whole(args, 'app-port', 0, 65_535) ?? APP_PORT)
   delete args.values['app-port'] // it is in the genesis now
@@ -51,7 +52,7 @@ export async function run(args: Args): Promise<number> {
       async ({ urls }) => {
         if (isNew) await furnish(home, urls, invitations, office)
         else await office.ask({ t: 'enrol', edgeUrl: urls.edge, profileUrls: {} })
-        greet(home, urls, JSON.parse(readFileSync(registerOf(home), 'utf8')) as Register)
+        greet(home, urls, readRegister(home))
       },
     )
   } finally {
@@ -60,6 +61,18 @@ export async function run(args: Args): Promise<number> {
   }
 }
 type Urls = Supervisor['urls']
+
+const readRegister = (home: string) => JSON.parse(readFileSync(registerOf(home), 'utf8')) as Register
+const isOpen = (home: string) => existsSync(registerOf(home)) && runningSupervisor(home) !== undefined
+
+/** Somebody who lost the terminal wants the link, not an error. */
+function showAgain(home: string): number {
+  checkOwner(home)
+  say(`It is open already, in process ${runningSupervisor(home)?.pid}: this command starts nothing, and ends now.`)
+  greet(home, { app: `http://localhost:${readHomeConfig(home).ports.app}` }, readRegister(home))
+  return 0
+}
+
 type Opened = { apnsUrl: string; apnsCa: string; invitations: Record<string, number> }
 
 /** True where the office has still to be furnished. A demo that was cut off while it was made is made again. Throws CONFLICT for anybody else's home. */
@@ -207,14 +220,15 @@ function linkOf(home: string, of: string): string {
   return `${alias}.${credentialId}.${key}`
 }
 
-function greet(home: string, urls: Urls, { people, devices }: Register) {
+function greet(home: string, urls: Pick<Urls, 'app'>, { people, devices }: Register) {
   const states = Map.groupBy(devices, ({ state }) => state)
   say(`
 The demo office is open: ${people} people under aliases, ${devices.length} simulated devices.
 
   Open   ${urls.app}/sign-in#passkey=${linkOf(home, OWNER)}
 
-It signs you in as ${OWNER} with a software passkey: a key in a file, good for trying out, never for real devices.
+It opens the sign-in page: press “Sign in as ${OWNER}”. That is a software passkey: a key in a file, good for trying out, never for real devices.
+Its file, for --passkey on the command line:  ${passkeyOf(home)}
 What can destroy takes two members. The second is ${SECOND}, in another browser profile:
 
          ${urls.app}/sign-in#passkey=${linkOf(home, SECOND)}
@@ -234,6 +248,6 @@ Who uses which device is in ${registerOf(home)}; the server does not know.
 A witness cosigns the ledger's heads from a process of its own. In production it must live in other hands: bulkhead witness --help
 Enrol one more and watch:  npm run device -- iphone --home ${home}
 The command line:          bin/bulkhead device list --home ${home}
-Ctrl-C ends everything. To start over, delete ${home}.
+Ctrl-C ends everything; npm start opens the same office again. To start over, stop it and delete ${home}.
 `)
 }

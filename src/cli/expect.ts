@@ -8,6 +8,7 @@ import { sha256Hex } from '../trust/statement.ts'
 import { encodeTemplate } from '../trust/template.ts'
 import { dictOf, own } from '../wire/apple/dict.ts'
 import { PROFILE_IDENTIFIER } from '../wire/apple/enrolment.ts'
+import { requireKnown } from '../wire/apple/known.ts'
 import { commandFromSets } from '../wire/apple/sets.ts'
 import { decodePlist, encodeXmlPlist, type PlistDict } from '../wire/plist/plist.ts'
 import type { ConsoleClient } from './client.ts'
@@ -31,7 +32,13 @@ const FILLED = new Map<string, { key: string; accepted: string; hole: string | s
 ])
 
 /** The body that these words make, whether or not the console may show it later. Throws BAD_REQUEST with a remedy. */
-export function expectBody({ action, set, body }: Pick<Asked, 'action' | 'set' | 'body'>): Expected {
+export function expectBody({
+  action,
+  set,
+  body,
+  unknownAction,
+}: Pick<Asked, 'action' | 'set' | 'body' | 'unknownAction'>): Expected {
+  if (!unknownAction && body === undefined) requireKnown(action)
   const command = withPlainProfile(commandOf(action, set, body === undefined ? undefined : Buffer.from(body, 'base64')))
   const { template, holes } = encodeTemplate(command)
   return {

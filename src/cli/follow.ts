@@ -10,7 +10,7 @@ import { openCheckpoint } from '../wire/tlog/checkpoint.ts'
 import { verifierOf } from '../wire/tlog/cosignature.ts'
 import { verifyConsistency } from '../wire/tlog/merkle.ts'
 import { decodeVkey } from '../wire/tlog/note.ts'
-import { notRunning, openHome } from './client.ts'
+import { openHome, orNotRunning } from './client.ts'
 import { genesisPath, socketPath } from './home.ts'
 
 /**
@@ -49,7 +49,7 @@ export async function withLedger<T>(home: string, run: (ledger: Ledger) => Promi
   try {
     return await run(ledger)
   } catch (error) {
-    throw notRunning(home, error) ?? error
+    throw orNotRunning(home, error)
   } finally {
     ledger.close()
   }

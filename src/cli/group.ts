@@ -71,7 +71,8 @@ async function signVersion(args: Args, trusted: Trusted, version: Omit<GroupVers
   decodeGroup(statement)
   const approval = approve(passkey, groupDigest(statement, trusted), trusted.roster)
   const stored = await consoleClient(args.home).post<GroupLine>('/api/groups', { statement, approval })
-  say(`Version ${stored.version} of ${stored.alias}, ${stored.devices} devices, approved by ${member.alias}.`)
+  const size = `${stored.devices} ${stored.devices === 1 ? 'device' : 'devices'}`
+  say(`Version ${stored.version} of ${stored.alias}, ${size}, approved by ${member.alias}.`)
   return show(args, stored, () => `${stored.group}\n`)
 }
 

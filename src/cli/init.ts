@@ -1,11 +1,20 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from 'node:crypto'
-import { chmodSync, chownSync, copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import { type CompartmentName, compartment } from '../supervisor/compartments.ts'
 import { loopbacks, pickPort } from '../supervisor/ports.ts'
 import { canonical } from '../trust/canonical.ts'
-import { ROLES } from '../trust/policy.ts'
+import { type Policy, ROLES } from '../trust/policy.ts'
 import { genesisDigestOf, type Member, openGenesis, type Passkey, type Roster } from '../trust/roster.ts'
 import { generateVaultKeys } from '../vault/keys.ts'
 import { rawPublic } from '../wire/hpke.ts'
@@ -24,7 +33,6 @@ import {
   writeHomeConfig,
   writeWhole,
 } from './home.ts'
-import { duration } from './output.ts'
 import { createSoftwarePasskey, publicPasskey } from './passkey.ts'
 
 /** What a genesis is made of: members with their passkeys, and where the app lives. */
@@ -39,8 +47,8 @@ export type InitOptions = {
   name?: string
   /** SHA-256 of the paper codes that freeze. */
   freezeCodes?: string[]
-  /** Seconds before a later member's passkey counts, and before a weaker policy does. */
-  coolingOff?: number
+  /** What of the policy is to be another than usual. */
+  policy?: Partial<Policy>
 }
 
 /**
@@ -151,7 +159,7 @@ function makeGenesis(
   members: Member[],
   origin: string,
   { name, ...keys }: PublicKeys,
-  { freezeCodes = [], coolingOff }: InitOptions,
+  { freezeCodes = [], policy }: InitOptions,
 ): Roster {
   return {
     type: 'bulkhead-roster/v1',
@@ -165,7 +173,7 @@ function makeGenesis(
       softwarePasskeys: members.some(({ passkeys }) => passkeys.some(({ software }) => software)),
       longestOrder: 90 * 86_400,
       freezeCodes,
-      ...(coolingOff !== undefined && { coolingOff }),
+      ...policy,
     },
     app: { origin, rpId: 'localhost' },
     units: [{ id: randomUUID(), alias: 'root', publicKey: keys.seal }],
@@ -224,9 +232,14 @@ export async function run(args: Args): Promise<number> {
   const owner = text(args, 'owner') ?? 'owner'
   const file = text(args, 'software-passkey')
   if (file === undefined)
-    throw new BulkheadError('USAGE', 'init needs --software-passkey FILE.', {
-      remedy: 'For a real passkey run bulkhead up instead: its first page makes one.',
-    })
+    throw new BulkheadError(
+      'USAGE',
+      'init needs --software-passkey FILE, and --owner ALIAS unless the first member is to be called owner.',
+      {
+        remedy:
+          'For example: bulkhead init --home DIR --owner brisk-heron --software-passkey owner.passkey. For a real passkey run bulkhead up instead: its first page makes one.',
+      },
+    )
   const software: Record<string, string> = { [owner]: file }
   for (const one of list(args, 'member')) {
     const [alias, path] = splitMember(one)
@@ -243,7 +256,7 @@ export async function run(args: Args): Promise<number> {
   const appPort = whole(args, 'app-port', 1, 65_535) ?? (await pickPort(loopbacks))
   const name = text(args, 'name')
   const codes = makeFreezeCodes()
-  const coolingOff = duration(args, 'cooling-off', 'h')
+  const policy = readPolicy(text(args, 'policy'))
   const { genesisDigest } = await initHome({
     home: args.home,
     owner,
@@ -251,7 +264,7 @@ export async function run(args: Args): Promise<number> {
     appPort,
     freezeCodes: freezeCodeHashes(codes),
     ...(name === undefined ? {} : { name }),
-    ...(coolingOff === undefined ? {} : { coolingOff }),
+    ...(policy === undefined ? {} : { policy }),
   })
   writeFreezeCodes(codesFile, codes)
   process.stdout.write(
@@ -262,6 +275,19 @@ export async function run(args: Args): Promise<number> {
       `${codes.length} paper codes that freeze every delivery are in ${codesFile}: print them, keep them apart, and delete the file.\n`,
   )
   return 0
+}
+
+/** Its shape is checked with the genesis that it becomes part of. */
+function readPolicy(file: string | undefined): Partial<Policy> | undefined {
+  if (file === undefined) return undefined
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Partial<Policy>
+  } catch (cause) {
+    throw new BulkheadError('NOT_FOUND', `${file} cannot be read as JSON.`, {
+      remedy: 'Write for example {"coolingOff":86400,"quorum":{"read":1,"change":1,"trust":2,"destroy":3}}',
+      cause,
+    })
+  }
 }
 
 function splitMember(one: string): [string, string] {

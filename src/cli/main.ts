@@ -1,21 +1,26 @@
 import { BulkheadError, publicError } from '../base/errors.ts'
-import { findCommand, parseCommand, takeHome } from './args.ts'
+import { family, findCommand, parseCommand, takeHome } from './args.ts'
 import { commands } from './commands.ts'
 import { helpOf, overview } from './help.ts'
 import { json } from './output.ts'
 
 /** The bulkhead command: one line in, one status out. Errors are one JSON line on stderr. */
 async function main(argv: string[]): Promise<number> {
-  if (argv[0] === 'run') return (await import('./run.ts')).run(argv.slice(1)) // its options are the file's
+  if (argv[0] === 'run' && !isHelp(argv[1])) return (await import('./run.ts')).run(argv.slice(1)) // its options are the file's
   const { home, rest } = takeHome(argv)
-  const asksHelp = rest.includes('--help') || rest.includes('-h')
+  const asksHelp = rest.some(isHelp)
   if (rest.length === 0 || (asksHelp && rest.every(word => word.startsWith('-')))) return say(overview(commands))
-  const { name, rest: options } = findCommand(Object.keys(commands), rest)
+  const kin = asksHelp ? family(names, rest) : []
+  if (kin.length > 0) return say(overview(Object.fromEntries(kin.map(name => [name, commands[name]!]))))
+  const { name, rest: options } = findCommand(names, rest)
   const command = commands[name]!
   if (asksHelp) return say(helpOf(name, command))
   const args = parseCommand(name, command, options, home)
   return (await command.load()).run(args)
 }
+
+const names = Object.keys(commands)
+const isHelp = (word: string | undefined) => word === '--help' || word === '-h'
 
 function say(words: string): number {
   process.stdout.write(words)

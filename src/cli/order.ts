@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { BulkheadError } from '../base/errors.ts'
-import type { Approved, Draft, Order, OrderDraft, OrderLine } from '../console/api.ts'
+import type { Approved, Draft, Order, OrderDraft } from '../console/api.ts'
+import { faultWords } from '../wire/apple/faults.ts'
 import { type Args, flag, list, needed, text } from './args.ts'
 import { cancel } from './cancel.ts'
 import { consoleClient } from './client.ts'
 import { confirm } from './confirm.ts'
 import { expectBody, reviewDraft } from './expect.ts'
 import { openRoster } from './follow.ts'
+import { allOrders, orderId, requireWhole } from './orderid.ts'
 import { duration, pairs, say, show, table, when } from './output.ts'
 import { approve, loadPasskey, memberOf } from './passkey.ts'
 import { describeReview, type Review, reviewOrder } from './review.ts'
@@ -58,6 +60,7 @@ export function command(args: Args) {
     set: list(args, 'set').map(withFile),
     reason: needed(args, 'reason'),
     ...(file !== undefined && { body: readBody(file) }),
+    ...(flag(args, 'unknown-action') && { unknownAction: true as const }),
   }
 }
 
@@ -106,14 +109,15 @@ export async function approveShown(args: Args): Promise<number> {
   const console = consoleClient(args.home)
   const passkey = loadPasskey(needed(args, 'passkey'))
   const member = memberOf(passkey, trusted)
-  const id = args.words[0]!
+  const id = await orderId(console, args.words[0]!)
+  requireWhole(args, id)
   const review = reviewOrder(await console.get<Order>(`/api/orders/${encodeURIComponent(id)}`), trusted, id)
   requireMeant(args, id, review)
   for (const line of describeReview(review)) say(line)
   await confirm(`Type yes to approve this as ${member.alias}: `)
   const approval = approve(passkey, review.digest, trusted.roster)
-  say(`Approved by ${member.alias}.`)
   const done = await console.post<Approved>(`/api/orders/${id}/approvals`, { approval })
+  say(`Approved by ${member.alias}.`)
   return show(args, done, () => `${done.approvals.length} of ${done.quorum} approvals; the order is ${done.state}.\n`)
 }
 
@@ -137,7 +141,8 @@ function requireMeant(args: Args, id: string, { digest, trigger }: Review) {
 
 async function showOne(args: Args): Promise<number> {
   await openRoster(args.home) // history must be what it was
-  const found = await consoleClient(args.home).get<Order>(`/api/orders/${encodeURIComponent(args.words[0]!)}`)
+  const console = consoleClient(args.home)
+  const found = await console.get<Order>(`/api/orders/${await orderId(console, args.words[0]!)}`)
   const { statement: _, digest: __, body: ___, ...order } = found
   return show(args, order, () => {
     const head = pairs([
@@ -153,21 +158,18 @@ async function showOne(args: Args): Promise<number> {
   })
 }
 
-const failure = (result: Order['devices'][number]['result']) =>
-  result?.code == null && result?.domain == null ? '' : `${result.domain ?? ''} ${result.code ?? ''}`.trim()
+/** The device's own code, after our words for it where we have some. */
+function failure(result: Order['devices'][number]['result']): string {
+  const words = faultWords(result?.domain, result?.code)
+  const number = [result?.domain, result?.code].filter(one => one != null).join(' ')
+  return words === undefined ? number : `${words} (${number})`
+}
 
 /** Newest first, all pages. */
 export async function listAll(args: Args, kind: 'order' | 'standing'): Promise<number> {
   await openRoster(args.home)
   const console = consoleClient(args.home)
-  const orders: OrderLine[] = []
-  for (let before: string | null = ''; before !== null; ) {
-    const page: { orders: OrderLine[]; next: string | null } = await console.get(
-      `/api/orders?kind=${kind}${before === '' ? '' : `&before=${encodeURIComponent(before)}`}`,
-    )
-    orders.push(...page.orders)
-    before = page.next
-  }
+  const orders = await Array.fromAsync(allOrders(console, `kind=${kind}`))
   return show(args, orders, () =>
     table(
       ['ORDER', 'ACTION', 'CLASS', 'STATE', 'APPROVALS', 'DEVICES', 'CREATED'],

@@ -46,14 +46,14 @@ export function pairs(rows: [string, string | number][]): string {
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
-/** Seconds of an option like 7d, 12h or 30m; a bare number counts `unit`s. Throws USAGE. */
+/** Seconds of an option like 2w, 7d, 12h or 30m; a bare number counts `unit`s. Throws USAGE. */
 export function duration(args: Args, name: string, unit: 'h' | 'd'): number | undefined {
   const value = text(args, name)
   if (value === undefined) return undefined
   const found = seconds(value, unit)
   if (found !== undefined) return found
   throw new BulkheadError('USAGE', `--${name} ${value} is no duration.`, {
-    remedy: `Write for example --${name} 7d or 12h.`,
+    remedy: `Write for example --${name} 30m, 12h, 7d or 2w.`,
   })
 }
 

@@ -1,11 +1,12 @@
 import { BulkheadError } from '../base/errors.ts'
 import type { Order } from '../console/api.ts'
 import { deviceAlias } from '../trust/alias.ts'
-import { classOf, type OrderClass } from '../trust/class.ts'
+import { classOf, DESTROY_COMMANDS, type OrderClass } from '../trust/class.ts'
 import { decodeOrder, decodeStanding, orderDigest, standingDigest, targetsDigest } from '../trust/order.ts'
 import type { Trusted } from '../trust/roster.ts'
 import { sha256Hex } from '../trust/statement.ts'
 import { decodeTemplate } from '../trust/template.ts'
+import { keysOfCommand } from '../wire/apple/check.ts'
 import { isDict } from '../wire/apple/dict.ts'
 import { PROFILE_IDENTIFIER } from '../wire/apple/enrolment.ts'
 import { decodePlist, type PlistDict, type PlistValue } from '../wire/plist/plist.ts'
@@ -35,7 +36,7 @@ export function reviewOrder(shown: Order, trusted: Trusted, id: string): Review 
   return {
     digest: (standing ? standingDigest : orderDigest)(shown.statement, trusted),
     action,
-    class: command === null ? 'unknown' : classOf(command, { mdmProfile: PROFILE_IDENTIFIER }),
+    class: command === null ? sealedClass(action) : classOf(command, { mdmProfile: PROFILE_IDENTIFIER }),
     devices: devicesOf(shown),
     channel: order?.channel ?? 'device',
     ...(standing && { trigger: standing.trigger }),
@@ -44,6 +45,9 @@ export function reviewOrder(shown: Order, trusted: Trusted, id: string): Review 
     command,
   }
 }
+
+/** What destroys by its name alone is known without its body: there is nothing graver. */
+const sealedClass = (action: string) => (DESTROY_COMMANDS.has(action) ? 'destroy' : 'unknown')
 
 function commandOf({ body }: Order, statement: { action: string; body: string }): Review['command'] {
   if (body === null) return null
@@ -89,12 +93,15 @@ export function describeReview(review: Review): string[] {
     devices === 'all'
       ? 'every device'
       : `${devices.length} ${devices.length === 1 ? 'device' : 'devices'} (${names.join(', ')}${more})`
-  const sealed = 'Its body is sealed, so its class cannot be shown here: take it for the gravest.'
+  const unseen = 'Its class cannot be shown here: take it for the gravest.'
   return [
     `${action} to ${whom}, on the ${channel} channel, from ${iso(notBefore)} until ${iso(expiresAt)}.`,
+    ...(keysOfCommand(action) ? [] : [`No such command is known here: ${action}.`]),
     ...(trigger === undefined ? [] : [WHEN[trigger]]),
-    orderClass === 'unknown' ? `${sealed} ${LASTING.destroy}` : `Class ${orderClass}. ${LASTING[orderClass]}`,
-    ...(command === null ? [] : linesOf('Body', command, '')),
+    orderClass === 'unknown' ? `${unseen} ${LASTING.destroy}` : `Class ${orderClass}. ${LASTING[orderClass]}`,
+    ...(command === null
+      ? ['A secret in it is sealed, so its body cannot be shown here.']
+      : linesOf('Body', command, '')),
     `Digest ${digest.toString('hex')}`,
   ]
 }

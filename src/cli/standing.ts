@@ -1,5 +1,6 @@
+import { BulkheadError } from '../base/errors.ts'
 import type { StandingDrafted } from '../console/api.ts'
-import { type Args, text } from './args.ts'
+import { type Args, likely, text } from './args.ts'
 import { consoleClient } from './client.ts'
 import { expectBody, reviewDraft } from './expect.ts'
 import { openRoster } from './follow.ts'
@@ -17,7 +18,7 @@ async function create(args: Args): Promise<number> {
   const expires = duration(args, 'expires', 'd')
   const asked = {
     ...command(args),
-    trigger: text(args, 'trigger') ?? 'enrolment',
+    trigger: triggerOf(args),
     ...(expires !== undefined && { expiresInSeconds: expires }),
   }
   const trusted = await openRoster(args.home)
@@ -39,4 +40,15 @@ async function create(args: Args): Promise<number> {
         ['digest', digest],
       ])}Approve it with: bulkhead standing approve ${order} --digest ${digest} --passkey FILE\n`,
   )
+}
+
+const TRIGGERS = ['enrolment', 'daily']
+
+function triggerOf(args: Args): string {
+  const trigger = text(args, 'trigger') ?? 'enrolment'
+  if (TRIGGERS.includes(trigger)) return trigger
+  const meant = likely(trigger, TRIGGERS)
+  throw new BulkheadError('USAGE', `There is no trigger "${trigger}".`, {
+    remedy: `${meant === undefined ? '' : `Did you mean ${meant}? `}Write --trigger enrolment or --trigger daily.`,
+  })
 }

@@ -82,6 +82,7 @@ export async function untilStopped(
     } finally {
       await running.stop()
     }
+    options.say?.('Stopped.')
   } catch (error) {
     if (!stopping.signal.aborted) throw error
   }

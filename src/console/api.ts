@@ -85,6 +85,7 @@ export const commandIn = {
   action: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, 'a RequestType'),
   set: z.array(z.string().max(100_000)).max(256).default([]),
   body: body.optional(), // base64
+  unknownAction: z.literal(true).optional(), // an action that the schema lacks, and a body does not spell out
   reason: z.string().min(1).max(2000),
   expiresInSeconds: z.int().min(60).optional(),
 }
@@ -212,8 +213,10 @@ export const invitationLineOut = z.object({
   invitation: uuid,
   tier,
   uses: z.int(),
+  used: z.int(),
   groups: z.array(uuid),
   signed: z.boolean(),
+  createdAt: time,
   expiresAt: time,
 })
 export const invitationsOut = z.object({ invitations: z.array(invitationLineOut) })

@@ -36,7 +36,7 @@ test('without a session only the roster, the sign-in and the contract are there'
   assert.equal((await desk.get('/nothing')).status, 404)
   const roster = await desk.get('/api/roster')
   assert.equal(roster.body.genesis, desk.roster.genesis)
-  assert.equal(roster.body.members.length, 3)
+  assert.equal(roster.body.members.length, 4)
   const contract = await desk.get('/openapi.json')
   assert.equal(contract.body.openapi, '3.1.0')
   assert.ok(contract.body.paths['/api/orders/{id}/approvals'].post)

@@ -26,8 +26,3 @@ export function assertMayAppend(caller: Caller, log: LogName, type: string): voi
   if (ROWS.some(row => row[0] === type && row[1] === caller && row[2] === log)) return
   throw new BulkheadError('FORBIDDEN', `${caller} may not append this type of entry to ${log}.`)
 }
-
-/** Deliveries and answers have entries of the ledger's own making, for edges alone. */
-export function assertIsEdge(caller: Caller): void {
-  if (caller !== 'edge') throw new BulkheadError('FORBIDDEN', `${caller} delivers nothing to devices.`)
-}

@@ -1,3 +1,4 @@
+import { BulkheadError } from '../base/errors.ts'
 import { canonical } from '../trust/canonical.ts'
 import type { Control } from '../trust/control.ts'
 import { type Delivery, PERMITS_PREFIX, type Permits } from './api.ts'
@@ -22,6 +23,7 @@ export function openDesk({
   return {
     /** Judged and given their places in one turn, on disk before anybody is told: killed at any step, no grant is made twice. */
     async deliver(asked: Delivery[]): Promise<Permits> {
+      if (control.freezes.length > 0) throw new BulkheadError('UNAVAILABLE', 'Deliveries are frozen.')
       const time = now()
       const { verdicts, entries } = deliveries.judge(asked, time, control.trustedAt(time).rules)
       await main.appendOwn(entries)

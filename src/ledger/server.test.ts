@@ -382,3 +382,12 @@ test("an authenticator's count that goes back is refused: there may be a copy of
   assert.equal((late as { code: string }).code, 'FORBIDDEN')
   await again.close()
 })
+
+test('while the control log says frozen, nothing is granted', async () => {
+  const { edge, watch, close } = await start()
+  const at = Math.floor(Date.now() / 1000)
+  const entry = canonical({ type: 'freeze', unique: 'freeze:0a', at, watch: 'a-rule' })
+  await watch.append({ log: 'control', entries: [{ entry }] })
+  await assert.rejects(edge.deliver({ deliveries: [delivery()] }), { code: 'UNAVAILABLE' })
+  await close()
+})

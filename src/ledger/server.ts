@@ -91,13 +91,13 @@ function listen(options: LedgerOptions, logs: Record<LogName, Sequence>, desk: D
   const sockets = Object.entries(options.sockets) as [Caller, string][]
   return Promise.all(
     sockets.map(([caller, path]) =>
-      serveRpc({ path, caller, methods: methodsOf(ledgerFor(caller, logs, desk)), log: options.log }),
+      serveRpc({ path, caller, methods: methodsOf(caller, ledgerFor(caller, logs, desk)), log: options.log }),
     ),
   )
 }
 
-/** One row for each method: how its parameters are read. */
-function methodsOf(ledger: Ledger): Record<keyof Ledger, Method> {
+/** One row for each method: how its parameters are read. Devices are the edge's alone. */
+function methodsOf(caller: Caller, ledger: Ledger): Record<string, Method> {
   const method =
     (run: (params: ReturnType<typeof readParams>) => Promise<unknown>): Method =>
     async params =>
@@ -117,8 +117,10 @@ function methodsOf(ledger: Ledger): Record<keyof Ledger, Method> {
     find: method(params => ledger.find({ log: params.log(), unique: params.text('unique') })),
     proofs: method(params => ledger.proofs({ keys: params.texts('keys'), cosigned: params.flag('cosigned') })),
     control: method(params => ledger.control({ from: params.count('from') })),
-    deliver: method(params => ledger.deliver({ deliveries: params.deliveries() })),
-    answered: method(params => ledger.answered({ commands: params.commands() })),
+    ...(caller === 'edge' && {
+      deliver: method(params => ledger.deliver({ deliveries: params.deliveries() })),
+      answered: method(params => ledger.answered({ commands: params.commands() })),
+    }),
   }
 }
 

@@ -235,17 +235,20 @@ export function requireSound(roster: Roster, before: Roster) {
     throw refused('it asks for more cosignatures than it names witnesses')
 }
 
-/** The newest policy, and those that it replaced within the cooling-off time: whichever is strictest counts until then. */
+/** The newest policy, and each replaced one for as long as the cooling-off in force when it was replaced: whichever is strictest counts. */
 function policiesAt(versions: Version[], at: number): Policy[] {
-  const policies: Policy[] = []
-  let replaced = Infinity
-  for (const { roster, at: since } of versions.toReversed()) {
-    const { coolingOff } = strictest([...policies, roster.policy])
-    if (policies.length > 0 && replaced + coolingOff <= at) break
-    policies.unshift(roster.policy)
-    replaced = since
+  let held: { policy: Policy; until: number }[] = []
+  for (const [n, { roster, at: since }] of versions.entries()) {
+    held = held.filter(({ until }) => until > since)
+    const before = versions[n - 1]?.roster.policy
+    if (before) {
+      const { coolingOff } = strictest([...held.map(({ policy }) => policy), before])
+      held.push({ policy: before, until: since + coolingOff })
+    }
+    if (n === versions.length - 1)
+      return [...held.filter(({ until }) => until > at).map(({ policy }) => policy), roster.policy]
   }
-  return policies
+  return []
 }
 
 /** When each passkey came to its member for good. One that was away, was changed or got a role more starts again. */

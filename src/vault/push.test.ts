@@ -62,7 +62,8 @@ async function until<T>(what: () => T | Promise<T>, limit = 5000): Promise<NonNu
   }
   throw new Error('It did not happen in time.')
 }
-test('while frozen nobody is woken, and with the thaw everybody for whom something waits', async () => {
+test('while frozen nobody is woken, and with the thaw everybody for whom something waits', async t => {
+  t.after(() => Object.assign(vault.standing, { frozen: undefined }))
   vault.standing.frozen = { index: 1, at: 1, by: 'somebody' }
   const [one, later] = [await device(), await device()]
   await vault.owner.query("update edge.wake set due = now() + interval '1 day', attempts = 5 where device_id = $1", [

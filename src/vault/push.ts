@@ -110,6 +110,7 @@ export function startPush(needs: Needs): { wake(): void; close(): Promise<void> 
 }
 
 async function attempt(row: DueRow, needs: Needs): Promise<Settled | undefined> {
+  if (needs.held()) return undefined // since a moment ago: it stays due
   const { device, channel, due } = row
   if (decideWake(row) === 'forget') return { device, channel, due }
   const address = openAddress(row, needs)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createDevice, type Device } from '../../simulator/device.ts'
 import { type Installation, idOf, startInstallation, until } from '../support/installation.ts'
 import { createOperator, type Operator } from '../support/operator.ts'
@@ -37,6 +38,9 @@ async function thawed() {
   await until(async () => !(await thaw(installation.passkey)).frozen)
 }
 
+/** A freeze holds on every edge within a second. */
+const everywhere = () => sleep(1_000)
+
 test('after a freeze by one passkey nothing is delivered, approved or enrolled, until two owners end it', async () => {
   const waiting = await ordered('ProfileList')
   await freeze('--passkey', installation.passkeys[1]!)
@@ -46,6 +50,7 @@ test('after a freeze by one passkey nothing is delivered, approved or enrolled, 
       error => error.code === 'UNAVAILABLE',
     ),
   )
+  await everywhere()
   await connect()
   assert.deepEqual(types(), [])
   const drafted = await owner.draft({ action: 'SecurityInfo', devices: [idOf(phone)] })
@@ -82,6 +87,7 @@ test('it freezes while the console is away', async () => {
   process.kill(pid!, 'SIGSTOP')
   try {
     await freeze('--passkey', installation.passkey)
+    await everywhere()
     await connect()
   } finally {
     process.kill(pid!, 'SIGCONT')

@@ -222,7 +222,7 @@ test('init refuses a name before anything is made, and begins again where it was
       assert.deepEqual([existsSync(home), existsSync(passkey)], [false, false])
     }
     await cli([...line, 'ada', '--name', 'demo-office'])
-    rmSync(passkey)
+    for (const file of [passkey, `${passkey}.freeze-codes`]) rmSync(file)
     const genesis = readFileSync(genesisPath(home))
     rmSync(genesisPath(home))
     // The digest is pinned: these keys were in use, and are not thrown away.

@@ -19,7 +19,7 @@ let owner: Operator
 let phone: Device
 let newcomer: string
 before(async () => {
-  installation = await startInstallation({ init: ['--cooling-off', '6s'] })
+  installation = await startInstallation({ policy: { coolingOff: 6 } })
   owner = createOperator(installation)
   newcomer = join(installation.home, 'newcomer.passkey')
   phone = createDevice({ seed: 'roster', model: 'iphone', keyType: 'ec' })

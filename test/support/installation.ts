@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import { readHomeConfig } from '../../src/cli/home.ts'
 import type { Approved } from '../../src/console/api.ts'
 import { bootstrapRole, embeddedDatabase, secret } from '../../src/supervisor/postgres.ts'
 import { isOurs, processes } from '../../src/supervisor/strays.ts'
+import type { Policy } from '../../src/trust/policy.ts'
 import { uuidText } from '../../src/trust/token.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -35,11 +36,11 @@ export type Installation = Awaited<ReturnType<typeof startInstallation>>
 
 /**
  * `user`: another user, by number, and a copy of the program that this user can read; only root can choose one. `members`: how many there are
- * besides the owner; `init`: further options of `bulkhead init`; `start`: what is run instead of `bulkhead up`.
+ * besides the owner; `policy`: what of it is another than usual; `start`: what is run instead of `bulkhead up`.
  */
 type Options = {
   up?: string[]
-  init?: string[]
+  policy?: Partial<Policy>
   members?: number
   user?: { id: number; program: string }
   start?: string[]
@@ -57,7 +58,12 @@ export async function startInstallation(options: Options = {}) {
   const others = Array.from({ length: options.members ?? 1 }, (_, at) => join(home, `member-${at + 2}.passkey`))
   const more = others.flatMap((file, at) => ['--member', `test-member-${at + 2}=${file}`])
   const line = ['init', '--home', home, '--owner', 'test-owner', '--software-passkey', passkey]
-  await cli([...line, ...more, ...(options.init ?? [])], command)
+  const policy = join(home, 'policy.json')
+  if (options.policy) {
+    writeFileSync(policy, JSON.stringify(options.policy))
+    more.push('--policy', policy)
+  }
+  await cli([...line, ...more], command)
   const begin = () => up(home, options, command)
   let running = await begin()
   let admin: Pool | undefined
@@ -140,7 +146,7 @@ export async function startInstallation(options: Options = {}) {
       const ready = async () => {
         if (name === 'edge') return (await fetch(running.urls.edge)).status === 404
         // The path of the API that needs the compartment.
-        await consoleClient(home).get(name === 'vault' ? '/api/push' : '/api/groups')
+        await consoleClient(home).get(name === 'vault' ? '/api/push' : '/api/roster')
         return true
       }
       process.kill(before!, 'SIGKILL')

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { statementDigest, toHex } from '../../web/src/statement.ts'
+import { cli } from '../support/installation.ts'
 import { openBrowser, openTab, skip, type Tab } from './browser.ts'
 import { type Installation, type Phone, startInstallation, startPhone } from './installation.ts'
 
@@ -11,6 +13,7 @@ let browser: Browser
 let tab: Tab
 let phone: Phone | undefined
 let alias = ''
+let paper = ''
 
 before(async () => {
   if (skip) return
@@ -41,6 +44,9 @@ test('the first page makes a passkey, and the installation starts with it', { sk
   await press(page, 'Make a passkey')
   await heading(page, 'Your passkey is made', { timeout: 90_000 })
   await installation.ready
+  const codes = await page.getByRole('region', { name: 'Print these paper codes now' }).locator('li').allInnerTexts()
+  assert.equal(codes.length, 8)
+  paper = codes[0]!
 })
 
 test('a member signs in with the passkey alone, and nothing of its PRF leaves the browser', { skip }, async () => {
@@ -109,7 +115,7 @@ test('an order that is approved reaches the phone, which acknowledges it', { ski
   await page.getByRole('table', { name: 'Devices of this order' }).getByText('Done').waitFor(LONG)
 })
 
-test('an order that can destroy asks twice', { skip }, async () => {
+test('an order that can destroy is refused while there is one member, with what to do', { skip }, async () => {
   const { page } = tab
   await page.goto(`${(await installation.ready).app}/orders/new`)
   await page.getByText('Turn Lost Mode on').click()
@@ -117,39 +123,49 @@ test('an order that can destroy asks twice', { skip }, async () => {
   await page.getByText(alias, { exact: true }).click()
   await page.getByRole('textbox', { name: 'Reason' }).fill('It was left on a train')
   await press(page, 'Draft it')
-  await heading(page, 'Turn Lost Mode on')
-  await page.getByText('Please bring it back').waitFor()
-  const approve = page.getByRole('button', { name: 'Approve with your passkey' })
-  assert.equal(await approve.isDisabled(), true)
-  await page.getByText('I know that this cannot be undone').click()
-  await approve.click()
-  await page.getByRole('table', { name: 'Devices of this order' }).getByText('Done').waitFor(LONG)
+  await page.getByText('takes 2 approvals, and the roster has 1 member who may give one').waitFor()
+  await page.getByText(/bulkhead roster propose --add-member/).waitFor()
 })
 
-test('a draft that is swapped under a member’s eyes takes the tick and the button with it', { skip }, async () => {
+test('a paper code of the set-up page freezes, every page says so, and the owner ends it', { skip }, async () => {
+  const { page } = tab
+  await cli(['freeze', '--code', paper, '--home', installation.home])
+  await page
+    .getByText(/^Frozen since .*, by a paper code/)
+    .first()
+    .waitFor()
+  await page.getByRole('link', { name: 'How to end it' }).click()
+  await heading(page, 'Roster')
+  await press(page, 'Agree to the thaw with your passkey')
+  await page.getByRole('button', { name: 'Freeze everything with your passkey' }).waitFor()
+  assert.equal(await page.getByText(/^Frozen since/).count(), 0)
+})
+
+test('somebody who wants to become a member makes a passkey, whose public part is all that leaves', {
+  skip,
+}, async () => {
   const { page } = tab
   const { app } = await installation.ready
-  await page.goto(`${app}/orders/new`)
-  await page.getByText('Turn Lost Mode on').click()
-  await page.getByRole('textbox', { name: /Message on the screen/ }).fill('Please bring it back')
-  await page.getByText('All enrolled devices').click()
-  await page.getByRole('textbox', { name: 'Reason' }).fill('It was left on a train')
-  await press(page, 'Draft it')
-  await page.getByText('I know that this cannot be undone').click()
-  const approve = page.getByRole('button', { name: 'Approve with your passkey' })
-  assert.equal(await approve.isDisabled(), false)
-  const { genesisDigest } = (await (await fetch(`${app}/api/roster`)).json()) as { genesisDigest: string }
-  await page.route('**/api/orders/*', async route => {
-    const order = await (await route.fetch()).json()
-    const statement = order.statement.replace(/"nonce":"./, (text: string) => `"nonce":"${text.endsWith('0') ? 1 : 0}`)
-    const digest = toHex(await statementDigest('bulkhead-order/v1', genesisDigest, statement))
-    await route.fulfill({ json: { ...order, statement, digest } })
-  })
-  await page.getByText('is no longer the one that this page showed before').waitFor()
-  assert.equal(await approve.count(), 0)
-  await page.unroute('**/api/orders/*')
-  await approve.waitFor(LONG)
-  assert.equal(await approve.isDisabled(), true)
+  const joining = await openTab(browser)
+  const posted: string[] = []
+  joining.page.on('request', request => posted.push(`${request.method()} ${request.url()}`))
+  await joining.page.goto(`${app}/join`)
+  await joining.page.getByRole('textbox', { name: 'Your alias' }).fill('calm-otter')
+  await joining.page.getByRole('button', { name: 'Make a passkey' }).click()
+  const text = await joining.page.locator('pre').innerText()
+  assert.deepEqual(Object.keys(JSON.parse(text)).sort(), ['algorithm', 'alias', 'id', 'publicKey', 'software'])
+  assert.ok(posted.every(line => line.startsWith('GET ')))
+  assert.deepEqual(joining.complaints, [])
+  await joining.page.close()
+
+  const file = join(installation.home, 'calm-otter.public.json')
+  writeFileSync(file, text)
+  await cli(['roster', 'propose', '--add-member', `calm-otter=${file}`, '--home', installation.home])
+  await page.goto(`${app}/roster`)
+  await page.getByText('calm-otter becomes a member (operator, approver)').waitFor()
+  await press(page, 'Approve this version with your passkey')
+  const members = page.getByRole('row', { name: /calm-otter/ })
+  await members.getByText(/counts from/).waitFor()
 })
 
 test('a console that shows one order and has another signed is caught before the gesture', { skip }, async () => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import type { DeviceLine, DevicePage } from '../../src/console/api.ts'
 import { deviceAlias } from '../../src/trust/alias.ts'
 import { bulkhead, cli } from '../support/installation.ts'
@@ -15,6 +16,7 @@ import { openBrowser, openTab, skip } from './browser.ts'
 const folder = mkdtempSync(join(tmpdir(), 'bh-demo-'))
 chmodSync(folder, 0o755)
 const home = join(folder, 'h')
+const root = resolve(import.meta.dirname, '../..')
 let demo: ChildProcess
 let said = ''
 after(async () => {
@@ -39,7 +41,8 @@ async function open() {
 async function close() {
   if (demo.exitCode !== null) return
   demo.kill('SIGTERM')
-  await once(demo, 'exit')
+  await once(demo, 'close')
+  assert.match(said, /^Stopped\.$/m)
 }
 
 const ask = async <T>(...line: string[]): Promise<T> => JSON.parse(await cli([...line, '--home', home, '--json'])) as T
@@ -84,6 +87,10 @@ test('the printed link signs in with the software passkey, the page says so, and
     await tab.getByRole('button', { name: 'Sign in as demo-owner' }).click()
     await tab.getByText('A software passkey signs here').waitFor()
     await tab.getByRole('link', { name: 'Orders' }).click()
+    await tab.getByRole('combobox', { name: 'State' }).selectOption('Standing')
+    await tab.getByRole('table', { name: 'Orders' }).getByText('Standing').waitFor()
+    assert.equal(await tab.getByRole('table', { name: 'Orders' }).getByRole('link').count(), 1)
+    await tab.getByRole('combobox', { name: 'State' }).selectOption('All')
     await tab.getByRole('link', { name: 'Restart', exact: true }).click()
     await tab.getByRole('button', { name: 'Approve with your passkey' }).click()
     await tab.getByText('Done').first().waitFor()
@@ -91,6 +98,112 @@ test('the printed link signs in with the software passkey, the page says so, and
   } finally {
     await browser.close()
   }
+})
+
+test('the link works in a tab that shows the sign-in page already, and one that was cut short says so', {
+  skip,
+}, async () => {
+  const link = /http:\S+#passkey=\S+/.exec(said)![0]
+  const browser = await openBrowser()
+  try {
+    const { page: tab } = await openTab(browser)
+    await tab.goto(link.slice(0, link.indexOf('#')))
+    await tab.getByRole('button', { name: 'Sign in with your passkey' }).waitFor()
+    await tab.goto(link.slice(0, link.indexOf('#') + 30)) // of the same page: only the fragment changes
+    await tab.getByText('This passkey is damaged').waitFor()
+    await tab.goto(link.slice(0, -40))
+    await tab.getByRole('button', { name: 'Sign in as demo-owner' }).click()
+    await tab.getByText('Copy the whole link').waitFor()
+    assert.ok(!tab.url().includes('passkey='), 'the key stays in the address')
+    await tab.goto(link)
+    await tab.getByRole('button', { name: 'Sign in as demo-owner' }).click()
+    await tab.getByRole('heading', { name: 'Devices' }).waitFor()
+    assert.ok(!tab.url().includes('passkey='), 'the key stays in the address')
+  } finally {
+    await browser.close()
+  }
+})
+
+test('addresses that name nothing say so, with the way back', { skip }, async () => {
+  const browser = await openBrowser()
+  try {
+    const { page: tab } = await openTab(browser)
+    const { origin } = new URL(/http:\S+(?=#passkey)/.exec(said)![0])
+    await tab.goto(/http:\S+#passkey=\S+/.exec(said)![0])
+    await tab.getByRole('button', { name: 'Sign in as demo-owner' }).click()
+    await tab.getByRole('heading', { name: 'Devices' }).waitFor()
+    for (const [path, title, back, list] of [
+      ['/orders/nope', 'There is no such order', 'Show all orders', 'Orders'],
+      ['/devices/lobu-kate-rimo', 'There is no such device', 'Show all devices', 'Devices'],
+    ] as const) {
+      await tab.goto(origin + path)
+      await tab.getByRole('heading', { name: title }).waitFor()
+      assert.equal(await tab.getByText('See: bulkhead').count(), 0)
+      await tab.getByRole('link', { name: back }).click()
+      await tab.getByRole('heading', { name: list, exact: true }).waitFor()
+    }
+    await tab.goto(`${origin}/devices`)
+    await tab.getByRole('table', { name: 'Devices' }).waitFor()
+  } finally {
+    await browser.close()
+  }
+})
+
+test('a wrong field is told what it should be, the button stays where it is when the words go, and a refused order is called so', {
+  skip,
+}, async () => {
+  const browser = await openBrowser()
+  try {
+    const { page: tab } = await openTab(browser)
+    const { origin } = new URL(/http:\S+(?=#passkey)/.exec(said)![0])
+    await tab.goto(/http:\S+#passkey=\S+/.exec(said)![0])
+    await tab.getByRole('button', { name: 'Sign in as demo-owner' }).click()
+    await tab.getByRole('heading', { name: 'Devices' }).waitFor()
+    const { device } = register().devices.find(({ state }) => state === 'in use')!
+    await tab.goto(`${origin}/orders/new?device=${device}`)
+    await tab.getByText('Lock', { exact: true }).click()
+    const pin = tab.getByRole('textbox', { name: /PIN/ })
+    const button = tab.getByRole('button', { name: 'Draft it' })
+    await pin.fill('12')
+    await tab.getByRole('textbox', { name: 'Reason' }).fill('A check')
+    await button.click()
+    await tab.getByText('Write exactly six digits.').waitFor()
+    const place = await button.boundingBox()
+    await pin.fill('042719')
+    await pin.blur()
+    await tab.getByText('Write exactly six digits.').waitFor({ state: 'detached' })
+    assert.deepEqual(await button.boundingBox(), place)
+    await tab.getByText('Another command, by its protocol name').click()
+    await tab.getByRole('textbox', { name: 'RequestType' }).fill('DeviceInfo')
+    await button.click()
+    await tab.getByText('Did you mean DeviceInformation?').waitFor()
+    await tab.getByText('It is newer than this program').click()
+    await button.click() // one click, though the field before it lost the focus
+    await tab.getByText('No such command is known here').waitFor()
+    for (const warning of ['I know that this cannot be undone', 'I know what this command does: this page does not'])
+      await tab.getByText(warning).click()
+    await tab.getByRole('button', { name: 'Approve with your passkey' }).click()
+    await tab.getByText('Done, 1 refused').waitFor()
+    await tab.getByText('It does not know this command (MCMDMErrorDomain 12021)').waitFor()
+  } finally {
+    await browser.close()
+  }
+})
+
+test('started while it is open, it shows the link again and starts nothing', async () => {
+  const { stderr } = await promisify(execFile)(bulkhead, ['demo', '--home', home])
+  assert.match(stderr, /open already/)
+  assert.equal(/http:\S+#passkey=\S+/.exec(stderr)![0], /http:\S+#passkey=\S+/.exec(said)![0])
+  assert.ok(stderr.includes(join(home, 'demo/owner.passkey')))
+})
+
+test('the link of an invitation is enough for a simulated device, and a used-up one says so', async () => {
+  const { url } = await ask<{ url: string }>(
+    ...['invite', 'create', '--uses', '1', '--passkey', join(home, 'demo/owner.passkey')],
+  )
+  const enrol = () => cli(['run', join(root, 'simulator/main.ts'), 'mac', '--url', url, '--once'])
+  assert.match(await enrol(), /Enrolled in/)
+  await assert.rejects(enrol, /The invitation is used up/)
 })
 
 test('a passkey file of somebody else opens nothing', { skip }, async () => {
@@ -125,7 +238,7 @@ test('opened again, it is the same office, and its devices still come', async ()
     before.filter(device => !shown.has(device)),
     [],
   )
-  assert.equal(shown.size, 60)
+  assert.equal(shown.size, 61) // one more came by a link
   const { device } = register().devices.find(({ state }) => state === 'in use')!
   const { order } = await ask<{ order: string }>(
     'order',

@@ -170,6 +170,13 @@ test('what is sealed, or in a form that the page does not read, has no known cla
   assert.deepEqual([seen, found, command], [false, 'unknown', undefined])
 })
 
+test('a sealed order whose name alone destroys is of that class on the page too', async () => {
+  const lock = drafted({ RequestType: 'DeviceLock', PIN: '123456' })
+  const sealed = { ...lock, class: 'destroy' as const, body: null, secret: true }
+  const { seen, class: found } = await checkOrder(sealed, genesis)
+  assert.deepEqual([seen, found], [false, 'destroy'])
+})
+
 test('the console writes a profile in plain XML where it was not, so that the page can show it', () => {
   const plain = Buffer.from(profile('com.apple.dock'))
   const payloadOf = (body: Uint8Array) =>

@@ -9,9 +9,50 @@ export type OrderState = 'draft' | 'approved' | 'done' | 'expired' | 'cancelled'
 export type Roster = {
   genesis: string
   genesisDigest: string
+  /** The statements that followed the genesis. */
+  versions: string[]
   app: { origin: string; rpId: string }
   members: { alias: string; credentialIds: string[] }[]
   urls: { edge: string; ledger: string }
+}
+export type Role = 'owner' | 'operator' | 'approver' | 'responder' | 'auditor' | 'dpo'
+export type Budget = { devices: number; percent: number; seconds: number; after: 'wait' | 'all' }
+/** What holds now, by the control log as the console has read it. */
+export type Standing = {
+  version: number
+  size: number
+  time: string
+  fresh: boolean
+  frozen: { index: number; at: string; by: string }[]
+  members: {
+    id: string
+    alias: string
+    roles: Role[]
+    passkeys: { id: string; software: boolean; countsFrom: number }[]
+  }[]
+  rules: {
+    quorum: Record<OrderClass, number>
+    roster: number
+    roles: Record<OrderClass, Role[]>
+    budgets: Record<OrderClass, Budget[]>
+    softwarePasskeys: boolean
+    longestOrder: number
+    coolingOff: number
+    cosignatures: number
+  }
+  versions: { version: number; at: number; statement: string }[]
+}
+export type Proposal = {
+  proposal: string
+  kind: 'roster' | 'thaw' | 'cancel'
+  state: 'open' | 'done' | 'overtaken' | 'expired'
+  statement: string
+  digest: string
+  needed: number
+  approvals: string[]
+  missing: string[]
+  createdBy: string
+  createdAt: string
 }
 export type DeviceLine = {
   device: string
@@ -32,7 +73,7 @@ export type DevicePage = DeviceLine & {
   groups: { group: string; alias: string | null }[]
   orders: { order: string; action: string; state: DeliveryState; result: Result | null }[]
 }
-export type CommandDraft = { action: string; set: string[]; body?: string; reason: string }
+export type CommandDraft = { action: string; set: string[]; body?: string; unknownAction?: true; reason: string }
 export type Targets = { devices: string[] } | { group: string } | { all: true }
 export type OrderDraft = CommandDraft & Targets
 export type StandingDraft = CommandDraft & { trigger: 'enrolment' | 'daily' }
@@ -63,8 +104,10 @@ export type InvitationLine = {
   invitation: string
   tier: Tier
   uses: number
+  used: number
   groups: string[]
   signed: boolean
+  createdAt: string
   expiresAt: string
 }
 export type InvitationCreated = { invitation: string; url: string; profileUrl: string; expiresAt: string }

@@ -1,10 +1,12 @@
 import { Refusal, type Roster } from './api.ts'
-import { genesisDigestOf, parseCanonical } from './statement.ts'
+import { genesisDigestOf, parseCanonical, sha256Hex } from './statement.ts'
 
 /** The installation this browser knows: its genesis, whose digest is remembered from the first time on. */
 export type Installation = {
   name: string
   genesisDigest: string
+  /** Of the roster that `members` and the rest are taken from. */
+  version: number
   rpId: string
   members: { alias: string; credentialIds: string[] }[]
   units: { id: string; alias: string }[]
@@ -14,6 +16,8 @@ export type Installation = {
   freezeCodes: string[]
 }
 type Genesis = {
+  version: number
+  previous: string
   name: string
   app: { origin: string; rpId: string }
   members: { alias: string; passkeys: { id: string }[] }[]
@@ -23,12 +27,16 @@ type Genesis = {
 
 const PIN = 'bulkhead.genesis'
 
-/** Everything is read from the genesis text itself, after its digest is found to be the remembered one. Throws Refusal. */
+/**
+ * Everything is read from the statements themselves, after the genesis is found to be the remembered one and each version to name the one
+ * before it. Whether owners approved a version is not checked here: every part of the server does, and `bulkhead roster history`. Throws Refusal.
+ */
 export async function openInstallation(roster: Roster): Promise<Installation> {
   const genesisDigest = await genesisDigestOf(roster.genesis)
   const pinned = localStorage.getItem(PIN)
   if (pinned !== null && pinned !== genesisDigest) throw another(pinned, genesisDigest)
-  const { name, app, members, units, policy } = parseCanonical(roster.genesis) as Genesis
+  const { name, app } = parseCanonical(roster.genesis) as Genesis
+  const { version, members, units, policy } = await newestOf(roster)
   if (app.origin !== location.origin)
     throw new Refusal(
       'UNPROVEN',
@@ -39,12 +47,30 @@ export async function openInstallation(roster: Roster): Promise<Installation> {
   return {
     name,
     genesisDigest,
+    version,
     rpId: app.rpId,
     members: members.map(({ alias, passkeys }) => ({ alias, credentialIds: passkeys.map(({ id }) => id) })),
     units: units.map(({ id, alias }) => ({ id, alias })),
     softwarePasskeys: policy.softwarePasskeys,
     freezeCodes: policy.freezeCodes ?? [],
   }
+}
+
+async function newestOf({ genesis, versions }: Roster): Promise<Genesis> {
+  let before = genesis
+  let newest = parseCanonical(genesis) as Genesis
+  for (const statement of versions) {
+    const next = parseCanonical(statement) as Genesis
+    if (next.previous !== (await sha256Hex(before)) || next.version !== newest.version + 1)
+      throw new Refusal(
+        'UNPROVEN',
+        'The roster that the server shows does not continue from its genesis.',
+        'Sign nothing. See what the ledger holds: bulkhead roster history',
+      )
+    before = statement
+    newest = next
+  }
+  return newest
 }
 
 const another = (pinned: string, found: string) =>

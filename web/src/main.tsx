@@ -8,6 +8,8 @@ import { takeFromLink } from './softwarepasskey.ts'
 import './style.css'
 
 takeFromLink()
+// The link in a tab that shows this page already changes the fragment alone: the page begins anew with it.
+addEventListener('hashchange', () => takeFromLink() && location.reload())
 
 /** What was refused stays refused; what was away is asked for again. */
 const queries = new QueryClient({

@@ -1,7 +1,7 @@
 import { actionOf, CLASSES } from './actions.ts'
 import { deviceAlias } from './alias.ts'
 import { type Order, type OrderClass, Refusal } from './api.ts'
-import { classOf, isSeen } from './class.ts'
+import { classOf, classOfUnseen, isSeen } from './class.ts'
 import { isDict, type Plist, type PlistDict, readPlist } from './plist.ts'
 import {
   type Bytes,
@@ -21,7 +21,7 @@ export type CheckedOrder = {
   command: PlistDict | undefined
   /** False where something in it is sealed, or is a file that this page cannot read. */
   seen: boolean
-  /** Worked out here; unknown where not all was seen, and then to be taken for the gravest. */
+  /** Worked out here; unknown where what was not seen could decide it, and then to be taken for the gravest. */
   class: OrderClass | 'unknown'
   trigger: 'enrolment' | 'daily' | undefined
   channel: 'device' | 'user'
@@ -64,7 +64,7 @@ export async function checkOrder(order: Order, genesisDigest: string): Promise<C
     digest,
     command,
     seen,
-    class: seen ? checkedClass(order, command) : 'unknown',
+    class: seen ? checkedClass(order, command) : classOfUnseen(order.action),
     trigger: order.kind === 'standing' ? (statement.trigger as 'daily' | 'enrolment') : undefined,
     channel: statement.channel === 'user' ? 'user' : 'device',
     first: await Promise.all(order.devices.slice(0, SHOWN).map(({ device }) => deviceAlias(device))),

@@ -19,6 +19,37 @@ export async function makePasskey(options: PublicKeyCredentialCreationOptionsJSO
   return { ...response, clientExtensionResults: shared }
 }
 
+export type PublicPart = { alias: string; id: string; publicKey: string; algorithm: string; software: false }
+const ALGORITHMS = new Map([
+  [-7, 'ES256'],
+  [-8, 'EdDSA'],
+  [-257, 'RS256'],
+])
+
+/** A passkey of somebody who is no member yet. Nothing of it is sent; owners approve its public part, so no server's challenge is needed. */
+export async function makeMemberPasskey({ rpId, name }: Installation, alias: string): Promise<PublicPart> {
+  const random = () => toBase64url(crypto.getRandomValues(new Uint8Array(32)))
+  const { id, response } = await makePasskey({
+    challenge: random(),
+    rp: { id: rpId, name: 'Bulkhead' },
+    user: { id: random(), name: `${alias} at ${name}`, displayName: alias },
+    pubKeyCredParams: [...ALGORITHMS.keys()].map(alg => ({ type: 'public-key', alg })),
+    authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
+    attestation: 'none',
+    timeout: 120_000,
+  })
+  const algorithm = ALGORITHMS.get(response.publicKeyAlgorithm ?? 0)
+  if (!response.publicKey || algorithm === undefined)
+    throw new Refusal(
+      'NOT_SUPPORTED',
+      'This browser does not say what the passkey’s public key is.',
+      'Use a current one.',
+    )
+  const publicKey = response.publicKey.replaceAll('-', '+').replaceAll('_', '/')
+  const padded = publicKey.padEnd(Math.ceil(publicKey.length / 4) * 4, '=')
+  return { alias, id, publicKey: padded, algorithm, software: false }
+}
+
 /** One gesture over this digest. Only the four parts of an assertion leave this function: never the PRF's output. */
 export async function sign(digest: Bytes, installation: Installation, alias?: string): Promise<Approval> {
   const { rpId, members, genesisDigest } = installation

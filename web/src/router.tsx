@@ -5,8 +5,10 @@ import { DraftPage } from './pages/draft.tsx'
 import { GroupPage } from './pages/group.tsx'
 import { GroupsPage } from './pages/groups.tsx'
 import { InvitationsPage } from './pages/invitations.tsx'
+import { JoinPage } from './pages/join.tsx'
 import { OrderPage } from './pages/order.tsx'
 import { OrdersPage } from './pages/orders.tsx'
+import { RosterPage } from './pages/roster.tsx'
 import { SetupPage } from './pages/setup.tsx'
 import { SignInPage } from './pages/signin.tsx'
 import { NowherePage, StoppedPage } from './pages/stopped.tsx'
@@ -17,6 +19,7 @@ const root = createRootRoute({ notFoundComponent: NowherePage, errorComponent: S
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 
 const setup = createRoute({ getParentRoute: () => root, path: '/setup', component: SetupPage })
+const join = createRoute({ getParentRoute: () => root, path: '/join', component: JoinPage })
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
@@ -40,6 +43,13 @@ const inside = createRoute({
 })
 
 const devices = createRoute({ getParentRoute: () => inside, path: '/', component: DevicesPage })
+const allDevices = createRoute({
+  getParentRoute: () => inside,
+  path: '/devices',
+  beforeLoad: () => {
+    throw redirect({ to: '/' })
+  },
+})
 const device = createRoute({ getParentRoute: () => inside, path: '/devices/$device', component: DevicePage })
 const orders = createRoute({ getParentRoute: () => inside, path: '/orders', component: OrdersPage })
 const draft = createRoute({
@@ -56,11 +66,13 @@ const order = createRoute({ getParentRoute: () => inside, path: '/orders/$order'
 const groups = createRoute({ getParentRoute: () => inside, path: '/groups', component: GroupsPage })
 const group = createRoute({ getParentRoute: () => inside, path: '/groups/$group', component: GroupPage })
 const invitations = createRoute({ getParentRoute: () => inside, path: '/invitations', component: InvitationsPage })
+const roster = createRoute({ getParentRoute: () => inside, path: '/roster', component: RosterPage })
 
 const tree = root.addChildren([
   setup,
+  join,
   signIn,
-  inside.addChildren([devices, device, orders, draft, order, groups, group, invitations]),
+  inside.addChildren([devices, allDevices, device, orders, draft, order, groups, group, invitations, roster]),
 ])
 
 export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: false })

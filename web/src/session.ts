@@ -47,6 +47,12 @@ export async function resumeSession(): Promise<void> {
   change({ token, alias, expiresAt, installation: await findInstallation() })
 }
 
+/** The roster changed while somebody is signed in. */
+export async function renewInstallation(): Promise<void> {
+  const installation = await findInstallation()
+  if (session) change({ ...session, installation })
+}
+
 /** One gesture. The digest is worked out here from the challenge, so the server cannot pass an order off as a sign-in. */
 export async function signIn(installation: Installation): Promise<void> {
   const { challenge } = await call<{ challenge: string }>('/api/session/challenge', { method: 'POST' })

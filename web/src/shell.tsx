@@ -3,6 +3,8 @@ import { useEffect } from 'react'
 import { Act } from './parts/fields.tsx'
 import { signOut, useSession } from './session.ts'
 import { softwarePasskey } from './softwarepasskey.ts'
+import { useStanding } from './standing.ts'
+import { at } from './words.ts'
 
 export const Mark = () => (
   <svg className="mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
@@ -35,6 +37,7 @@ export function Shell() {
           </Link>
           <Link to="/groups">Groups</Link>
           <Link to="/invitations">Invitations</Link>
+          <Link to="/roster">Roster</Link>
         </nav>
         <div className="who">
           <span>
@@ -51,7 +54,27 @@ export function Shell() {
           A software passkey signs here: a key in a file, good for trying out, never for real devices.
         </p>
       )}
+      <FrozenBanner />
       <Outlet />
     </>
+  )
+}
+
+/** On every page: whoever looks at one must see that nothing leaves. */
+function FrozenBanner() {
+  const { data } = useStanding()
+  const [first] = data?.frozen ?? []
+  if (data && !first && !data.fresh)
+    return (
+      <p className="frozen" role="status">
+        The ledger has not been heard for a while. Nothing is delivered or approved until it is.
+      </p>
+    )
+  if (!first) return null
+  return (
+    <p className="frozen" role="status">
+      Frozen since {at(new Date(first.at))}, by {first.by}: nothing is delivered or approved.{' '}
+      <Link to="/roster">How to end it</Link>
+    </p>
   )
 }

@@ -11,13 +11,13 @@ export type SoftwarePasskey = { alias: string; credentialId: string; privateKey:
 const KEPT = 'bulkhead.software-passkey' // of this tab only
 const IN_LINK = '#passkey='
 
-/** Takes the passkey of a demo link, `alias.credential.key`, out of the address before anything else looks at it. */
-export function takeFromLink(): void {
-  if (!location.hash.startsWith(IN_LINK)) return
-  const [alias, credentialId, key = ''] = location.hash.slice(IN_LINK.length).split('.')
+/** Takes the passkey of a demo link, `alias.credential.key`, out of the address before anything else looks at it. False where there is none. */
+export function takeFromLink(): boolean {
+  if (!location.hash.startsWith(IN_LINK)) return false
+  const [alias = '', credentialId = '', key = ''] = location.hash.slice(IN_LINK.length).split('.')
   history.replaceState(null, '', location.pathname + location.search)
-  const privateKey = key.replaceAll('-', '+').replaceAll('_', '/')
-  if (alias && credentialId) keep({ alias, credentialId, privateKey })
+  keep({ alias, credentialId, privateKey: key.replaceAll('-', '+').replaceAll('_', '/') })
+  return true
 }
 
 /** Takes the passkey of a file. Throws Refusal where it is none, or nobody's here. */
@@ -47,7 +47,16 @@ export function softwarePasskey({ members }: Installation): SoftwarePasskey | un
   return passkey && members.some(member => member.credentialIds.includes(passkey.credentialId)) ? passkey : undefined
 }
 
+/** A link was opened, and what it gave is no member's: cut short in copying, or of another installation. */
+export const isLinkUseless = (installation: Installation): boolean =>
+  sessionStorage.getItem(KEPT) !== null && softwarePasskey(installation) === undefined
+
 export const forgetSoftwarePasskey = () => sessionStorage.removeItem(KEPT)
+
+export const DAMAGED = {
+  what: 'This passkey is damaged, or of another installation.',
+  remedy: 'Copy the whole link from the terminal, to its very end, or choose the passkey’s file.',
+}
 
 const PRESENT_AND_VERIFIED = 0x05
 
@@ -62,15 +71,23 @@ export async function signInSoftware(passkey: SoftwarePasskey, digest: Bytes, rp
   const clientData = new TextEncoder().encode(JSON.stringify(client))
   const authenticator = new Uint8Array([...(await sha256(rpId)), PRESENT_AND_VERIFIED, 0, 0, 0, 0])
   const signed = new Uint8Array([...authenticator, ...(await sha256(clientData))])
-  const pkcs8 = fromBase64(passkey.privateKey.replaceAll(/-----[^-]+-----|\s/g, ''))
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
-  const key = await crypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign'])
+  const key = await keyOf(passkey)
   const raw = new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key, signed))
   return {
     credentialId: passkey.credentialId,
     clientDataJSON: toBase64url(clientData),
     authenticatorData: toBase64url(authenticator),
     signature: toBase64url(derSignature(raw)),
+  }
+}
+
+/** Throws Refusal where the key was cut short. */
+async function keyOf({ privateKey }: SoftwarePasskey): Promise<CryptoKey> {
+  try {
+    const pkcs8 = fromBase64(privateKey.replaceAll(/-----[^-]+-----|\s/g, ''))
+    return await crypto.subtle.importKey('pkcs8', pkcs8, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
+  } catch {
+    throw new Refusal('MALFORMED', DAMAGED.what, DAMAGED.remedy)
   }
 }
 

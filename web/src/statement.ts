@@ -9,6 +9,10 @@ export type StatementType =
   | 'bulkhead-standing-order/v1'
   | 'bulkhead-group/v1'
   | 'bulkhead-invitation/v1'
+  | 'bulkhead-roster/v1'
+  | 'bulkhead-freeze/v1'
+  | 'bulkhead-thaw/v1'
+  | 'bulkhead-cancel/v1'
 
 /** Canonical JSON of whole numbers, strings, booleans, null, lists and objects. Throws on anything else. */
 export function canonical(value: unknown): string {

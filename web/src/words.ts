@@ -12,10 +12,12 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 /** "3 days ago", "in 2 months", "just now". */
 export function when(date: string | Date, now = Date.now()): string {
   const seconds = Math.round((new Date(date).getTime() - now) / 1000)
-  for (const [unit, size] of STEPS)
-    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit)
+  for (const [unit, size] of STEPS) if (Math.abs(seconds) >= size) return relative.format(wholes(seconds / size), unit)
   return seconds > 0 ? 'in a moment' : 'just now'
 }
+
+/** What has passed counts when it is whole; what is to come is rounded: a week that began a moment ago is still in 7 days. */
+const wholes = (count: number) => (count < 0 ? Math.trunc(count) : Math.round(count))
 
 const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short' })
 export const at = (date: string | Date): string => exact.format(new Date(date))

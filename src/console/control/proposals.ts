@@ -1,9 +1,10 @@
 import { BulkheadError } from '../../base/errors.ts'
 import { type Approval, verifyApproval } from '../../trust/approval.ts'
 import { controlDigest, decodeCancel, decodeThaw, ownersNeeded, previousOf, requireSound } from '../../trust/control.ts'
+import { approvalLeaf } from '../../trust/leaves.ts'
 import type { Role } from '../../trust/policy.ts'
 import { decodeRoster, type Member, type Trusted } from '../../trust/roster.ts'
-import type { Desk } from '../desk.ts'
+import { appendLeaves, type Desk } from '../desk.ts'
 import { stopCancelled } from '../orders/cancel.ts'
 import { findOrder } from '../orders/store.ts'
 import { appendControl, keyOf } from './entry.ts'
@@ -88,6 +89,8 @@ export async function approveProposal(desk: Desk, id: string, approval: Approval
   if (state !== 'open') throw new BulkheadError('CONFLICT', `The proposal is ${state} already.`)
   const { kind, statement } = row
   const member = requireMember(desk, row, approval)
+  const digest = controlDigest(kind, statement, desk.pinned).toString('hex')
+  await appendLeaves(desk, 'main', [approvalLeaf(digest, member.id, approval)])
   await storeProposalApproval(desk.db, id, member.id, approval)
   desk.log.info('proposal.approval', { proposal: id, kind, member: member.id })
   const approvals = await heldApprovals(desk, row)
@@ -98,7 +101,7 @@ export async function approveProposal(desk: Desk, id: string, approval: Approval
     ...(version !== undefined && { version }),
     approvals: approvals.map(one => one.approval),
   })
-  if (kind === 'cancel') await stopCancelled(desk, decodeCancel(statement))
+  if (kind === 'cancel') await stopCancelled(desk)
 }
 
 function requireOwnId({ proposal_id, statement }: Proposal) {

@@ -173,9 +173,10 @@ test('an invitation that a member approved becomes a link, the same one when ask
   assert.deepEqual([page.state, page.usesLeft], ['open', 3])
   const { invitations } = (await desk.get('/api/invitations')).body
   assert.deepEqual(
-    invitations.map((row: { invitation: string }) => row.invitation),
-    [id],
+    invitations.map((row: { invitation: string; uses: number; used: number }) => [row.invitation, row.uses, row.used]),
+    [[id, 3, 0]],
   )
+  assert.ok(Date.parse(invitations[0].createdAt) <= Date.now())
 })
 
 test('an invitation that nobody approved, that has ended, or that takes another’s id is refused and not stored', async () => {

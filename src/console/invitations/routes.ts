@@ -5,6 +5,7 @@ import { decodeInvitation, type Invitation, invitationDigest, verifyInvitation }
 import { invitationOut, invitationsOut, signedIn } from '../api.ts'
 import { appendLeaves, type Desk, requireOpen, seconds } from '../desk.ts'
 import { type Api, answers, takes } from '../routing.ts'
+import { usesOf } from './uses.ts'
 
 const list = createRoute({ method: 'get', path: '/api/invitations', responses: answers(invitationsOut) })
 const create = createRoute({
@@ -56,12 +57,15 @@ function links(desk: Desk, invitation: Invitation, token: string) {
 async function lines(desk: Desk) {
   const rows = await desk.db
     .selectFrom('console.invitation')
-    .select('statement')
+    .select(['statement', 'created_at'])
     .orderBy('created_at', 'desc')
     .limit(200)
     .execute()
-  return rows.map(({ statement }) => {
-    const { id, tier, uses, groups, signed, expiresAt } = decodeInvitation(statement)
-    return { invitation: id, tier, uses, groups, signed, expiresAt: new Date(expiresAt * 1000).toISOString() }
-  })
+  return Promise.all(
+    rows.map(async ({ statement, created_at }) => {
+      const { id, tier, uses, groups, signed, expiresAt } = decodeInvitation(statement)
+      const times = { createdAt: created_at.toISOString(), expiresAt: new Date(expiresAt * 1000).toISOString() }
+      return { invitation: id, tier, uses, used: await usesOf(desk, id, uses), groups, signed, ...times }
+    }),
+  )
 }

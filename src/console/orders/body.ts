@@ -4,6 +4,7 @@ import type { Hole } from '../../trust/order.ts'
 import { encodeTemplate } from '../../trust/template.ts'
 import { dictOf, own } from '../../wire/apple/dict.ts'
 import { PROFILE_IDENTIFIER } from '../../wire/apple/enrolment.ts'
+import { requireKnown } from '../../wire/apple/known.ts'
 import { commandFromSets } from '../../wire/apple/sets.ts'
 import { decodePlist, encodeXmlPlist, type PlistDict } from '../../wire/plist/plist.ts'
 import { holdsSecret } from './secret.ts'
@@ -11,7 +12,7 @@ import { holdsSecret } from './secret.ts'
 /** What is read of a profile anywhere: one that grows beyond it, escaped, stays as it is. */
 const MOST_PROFILE = 4 * 1024 * 1024
 
-export type Asked = { action: string; set: string[]; body?: string | undefined }
+export type Asked = { action: string; set: string[]; body?: string | undefined; unknownAction?: true | undefined }
 export type Built = { command: PlistDict; template: Buffer; holes: Hole[]; class: OrderClass; secret: boolean }
 
 /** What the edge fills in where nothing was given: the key, what the schema accepts meanwhile, and the hole. */
@@ -21,7 +22,8 @@ const FILLED = new Map<string, { key: string; accepted: string; hole: string | s
 ])
 
 /** The body of an order from what a person asked for. Throws BAD_REQUEST with a remedy. */
-export function buildBody({ action, set, body }: Asked): Built {
+export function buildBody({ action, set, body, unknownAction }: Asked): Built {
+  if (!unknownAction && body === undefined) requireKnown(action)
   const command = withPlainProfile(commandOf(action, set, body === undefined ? undefined : bytesOf(body)))
   const { template, holes } = encodeTemplate(command)
   return {

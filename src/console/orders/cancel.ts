@@ -1,23 +1,23 @@
 import { BulkheadError } from '../../base/errors.ts'
 import type { Desk } from '../desk.ts'
-import { approvalsOf, approvedOrders, changeState, dequeue, findOrder } from './store.ts'
+import { approvalsOf, changeState, dequeue, findOrder, livingOrders } from './store.ts'
 
 /**
  * What the control log has cancelled is taken out of the queue as well. That is a convenience: the edge asks the control log, whatever the
- * rows say. May be repeated. `all`: how many entries of the main log are meant.
+ * rows say. May be repeated.
  */
-export async function stopCancelled(desk: Desk, { order, all }: { order?: string; all?: number }): Promise<void> {
-  if (order !== undefined) return stopOrder(desk, order)
-  for (const id of await approvedOrders(desk.db)) {
-    const leaf = await desk.ledger.find({ log: 'main', unique: `order:${id}` })
-    if (leaf && leaf.index < all!) await stopOrder(desk, id)
+export async function stopCancelled(desk: Desk): Promise<void> {
+  const { isCancelled } = desk.control.control
+  for (const { id, state } of await livingOrders(desk.db)) {
+    const leaf = state === 'approved' ? await desk.ledger.find({ log: 'main', unique: `order:${id}` }) : null
+    if (isCancelled(id, leaf?.index ?? Infinity)) await stopOrder(desk, id)
   }
 }
 
 async function stopOrder(desk: Desk, id: string) {
-  const row = await findOrder(desk.db, id)
+  const { state } = await findOrder(desk.db, id)
   await desk.db.transaction().execute(async tx => {
-    if (row.state !== 'cancelled') await changeState(tx, id, row.state, 'cancelled', desk.now())
+    if (state !== 'cancelled') await changeState(tx, id, state, 'cancelled', desk.now())
     await dequeue(tx, id, 'cancelled')
   })
   desk.log.info('order.cancelled', { order: id })

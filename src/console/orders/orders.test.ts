@@ -11,6 +11,7 @@ import { sha256Hex } from '../../trust/statement.ts'
 import { decodeTemplate } from '../../trust/template.ts'
 import { commandUuid } from '../../trust/token.ts'
 import { hpkeOpen } from '../../wire/hpke.ts'
+import { encodeXmlPlist } from '../../wire/plist/plist.ts'
 import { sessionDigest } from '../sessions/challenge.ts'
 import { draftOrder } from './draft.ts'
 import { sweep } from './sweep.ts'
@@ -135,6 +136,17 @@ test('a body with a PIN is sealed to the edge and shown to nobody', async () => 
   assert.equal(decodeTemplate(body).PIN, '246813')
   assert.equal(sha256Hex(body), decodeOrder(drafted.statement).body)
   assert.equal(hpkeOpen(seal, rows[0].reason, Buffer.from(`bulkhead-reason/v1\n${drafted.order}`)).toString(), 'a test')
+})
+
+test('an action that nobody knows is drafted only where that is said, or where its body is spelt out', async () => {
+  const asked = { action: 'DeviceInfo', devices: [phone.alias], reason: 'x' }
+  const { body, status } = await desk.post('/api/orders', asked)
+  assert.deepEqual([status, body.code], [400, 'BAD_REQUEST'])
+  assert.match(body.remedy, /^Did you mean DeviceInformation\?/)
+  assert.equal((await draft({ ...asked, unknownAction: true })).class, 'destroy')
+  const spelt = encodeXmlPlist({ RequestType: 'DeviceInfo', New: true })
+  assert.equal((await draft({ ...asked, body: Buffer.from(spelt).toString('base64') })).class, 'destroy')
+  assert.equal((await desk.post('/api/standing', { action: 'DeviceInfo', trigger: 'daily', reason: 'x' })).status, 400)
 })
 
 test('clearing a passcode leaves a hole for the unlock token', async () => {

@@ -96,10 +96,15 @@ export async function dequeue(db: Database, order: string, state: 'cancelled' | 
   await sql`select console.dequeue(${order}::uuid, ${state})`.execute(db)
 }
 
-/** Orders of both kinds that still mean something. */
-export async function approvedOrders(db: Database): Promise<string[]> {
-  const rows = await db.selectFrom('console.orders').select('order_id').where('state', '=', 'approved').execute()
-  return rows.map(row => row.order_id)
+/** Orders of both kinds that may still reach a device. */
+export async function livingOrders(db: Database): Promise<{ id: string; state: 'draft' | 'approved' }[]> {
+  const rows = await db
+    .selectFrom('console.orders')
+    .select(['order_id', 'state'])
+    .where('state', 'in', ['draft', 'approved'])
+    .where('expires_at', '>', sql<Date>`now()`)
+    .execute()
+  return rows.map(row => ({ id: row.order_id, state: row.state as 'draft' | 'approved' }))
 }
 
 /** Drops drafts of more than a month that nobody approved. */

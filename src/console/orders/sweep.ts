@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sweepProposals } from '../control/store.ts'
 import { type Desk, seconds } from '../desk.ts'
 import { sweepSessions } from '../sessions/store.ts'
+import { stopCancelled } from './cancel.ts'
 import { readable } from './statement.ts'
 import { dequeue, enqueueStanding, listOrders, overdueOrders, sweepDrafts } from './store.ts'
 
@@ -11,8 +12,16 @@ const DAY = 86_400
 /** Ends what is over and queues what is daily, until `signal`. A database that is away is asked again the next time. */
 export async function sweepUntil(desk: Desk, signal: AbortSignal): Promise<void> {
   const queuedOn = new Map<string, number>()
+  let read = 0 // of the control log: what it cancels while this console is away is taken out of the queue when it is back
   while (!signal.aborted) {
-    await sweep(desk, queuedOn).catch(error => desk.log.error('sweep.failed', {}, error))
+    try {
+      await sweep(desk, queuedOn)
+      const { size } = desk.control.head
+      if (size > read) await stopCancelled(desk)
+      read = size
+    } catch (error) {
+      desk.log.error('sweep.failed', {}, error)
+    }
     await sleep(EVERY_MS, undefined, { signal }).catch(() => {})
   }
 }

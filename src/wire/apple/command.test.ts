@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BulkheadError } from '../../base/errors.ts'
 import { encodeXmlPlist, type PlistDict } from '../plist/plist.ts'
-import { checkCommand, commandFromSets, requestTypes } from './command.ts'
+import { checkCommand, commandFromSets, requestTypes, requireKnown } from './command.ts'
 
 const refused = (part: RegExp, remedy?: RegExp) => (error: unknown) => {
   assert.ok(error instanceof BulkheadError)
@@ -142,4 +142,26 @@ test('a key of a hundred thousand characters is refused quickly', () => {
   const started = process.cpuUsage()
   assert.throws(() => commandFromSets('DeviceLock', [`${'x'.repeat(100_000)}=1`]), refused(/no key/))
   assert.ok(process.cpuUsage(started).user < 500_000)
+})
+
+test('a mistyped action is refused with the one that was likely meant, and with none where nothing is near', () => {
+  for (const [typed, meant] of [
+    ['DeviceInfo', 'DeviceInformation'],
+    ['devicelock', 'DeviceLock'],
+    ['EraseDevise', 'EraseDevice'],
+    ['ProfilList', 'ProfileList'],
+  ] as const)
+    assert.throws(() => requireKnown(typed), refused(/is known here/, new RegExp(`^Did you mean ${meant}\\?`)))
+  for (const typed of ['Zzzzzzzzzz', 'A', 'x'.repeat(64)])
+    assert.throws(() => requireKnown(typed), refused(/is known here/, /^For a command/))
+  for (const type of requestTypes()) requireKnown(type)
+})
+
+test('a PIN that nobody could type is refused: it is six digits', () => {
+  for (const type of ['DeviceLock', 'EraseDevice'])
+    for (const pin of ['', '12345', '1234567', '12345a', '123 56', '１２３４５６'])
+      assert.throws(() => commandFromSets(type, [`PIN=${pin}`]), refused(/not six digits/, /six digits/), pin)
+  assert.equal(commandFromSets('EraseDevice', ['PIN=000000']).PIN, '000000')
+  const body = encodeXmlPlist({ RequestType: 'DeviceLock', PIN: '1234' })
+  assert.throws(() => commandFromSets('DeviceLock', [], body), refused(/not six digits/))
 })

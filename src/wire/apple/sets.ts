@@ -4,6 +4,8 @@ import { decodePlist, type PlistDict, type PlistValue } from '../plist/plist.ts'
 import { checkCommand, keysOfCommand, requestTypes } from './check.ts'
 import { dictOf, isDict, own } from './dict.ts'
 import type { Key } from './facts.generated.ts'
+import { requirePin } from './known.ts'
+import { clip, nearest } from './near.ts'
 
 /** Commands whose body is one file that goes into one key as it is. */
 const FILE_KEYS = new Map([
@@ -27,10 +29,11 @@ export function commandFromSets(requestType: string, sets: readonly string[], bo
   if (keys === undefined && sets.length > 0)
     throw refuse(
       `${requestType} is not a command of the schema.`,
-      `Nearest: ${nearest(requestType, requestTypes())}. For a newer command give the whole dictionary as a plist with --body.`,
+      `Nearest: ${nearest(requestType, requestTypes()).join(', ')}. For a newer command give the whole dictionary as a plist with --body.`,
     )
   for (const set of sets) applySet(command, keys ?? [], set)
   checkCommand(command)
+  requirePin(command)
   return command
 }
 
@@ -114,7 +117,7 @@ function findKey(keys: readonly Key[], name: string, full: string): Key {
   const found = keys.find(key => key.name === name) ?? keys.find(key => key.name === 'ANY')
   if (found !== undefined && name !== '') return { ...found, name }
   const names = keys.map(key => key.name)
-  const remedy = names.length === 0 ? 'It has no keys.' : `Nearest: ${nearest(name, names)}.`
+  const remedy = names.length === 0 ? 'It has no keys.' : `Nearest: ${nearest(name, names).join(', ')}.`
   throw refuse(`${clip(full)}: there is no key "${clip(name)}".`, remedy)
 }
 
@@ -170,32 +173,6 @@ function base64(text: string): Uint8Array | undefined {
 function isoDate(text: string): Date | undefined {
   const date = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text) ? new Date(text) : undefined
   return date === undefined || Number.isNaN(date.getTime()) ? undefined : date
-}
-
-function nearest(name: string, names: readonly string[]): string {
-  const wanted = clip(name).toLowerCase()
-  const ranked = names.map(one => ({ one, far: distance(wanted, one.toLowerCase()) })).sort((a, b) => a.far - b.far)
-  return ranked
-    .slice(0, 4)
-    .map(({ one }) => one)
-    .join(', ')
-}
-
-/** Edit distance, where a name within the other counts as near. Both are short: cost is their product. */
-function distance(a: string, b: string): number {
-  if (a !== '' && (b.includes(a) || a.includes(b))) return 1
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    row = next
-  }
-  return row[b.length]!
-}
-
-function clip(text: string): string {
-  return text.length > 64 ? `${text.slice(0, 64)}…` : text
 }
 
 function refuse(message: string, remedy: string): BulkheadError {

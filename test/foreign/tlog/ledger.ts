@@ -10,6 +10,7 @@ import { startLedger } from '../../../src/ledger/server.ts'
 import { decodeCheckpoint } from '../../../src/wire/tlog/checkpoint.ts'
 import { encodeVkey, splitNote, vkeyOf } from '../../../src/wire/tlog/note.ts'
 import { startWitness } from '../../../src/witness/server.ts'
+import { testRoster } from '../../support/roster.ts'
 
 /** What main.go reads. Everything binary is in base64. */
 export type Document = {
@@ -37,19 +38,26 @@ const INDEXES = [0, 1, 5, 127, 128, 254, 255, 256, 257, 298, 299]
 /** A ledger and a witness run, entries are appended at several sizes, and everything is asked for as any caller asks. */
 export async function runLedger(): Promise<Document> {
   const place = mkdtempSync(join(tmpdir(), 'bhgo-'))
-  const key = () => generateKeyPairSync('ed25519').privateKey
-  const keys = { main: key(), control: key(), clock: key() }
-  const logs = [vkeyOf('office/main', 1, keys.main), vkeyOf('office/control', 1, keys.control)]
+  const {
+    genesis,
+    trusted,
+    ledger: keys,
+  } = testRoster({
+    voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+    seal: Buffer.alloc(32, 9).toString('base64'),
+  })
+  const { name } = trusted.roster
+  const logs = [vkeyOf(`${name}/main`, 1, keys.main), vkeyOf(`${name}/control`, 1, keys.control)]
   const common = { clock: Date.now, log: silentLog }
   const http = { host: '127.0.0.1', port: 0 }
   const witness = await startWitness({ dir: join(place, 'w'), name: 'witness.example/w1', logs, ...http, ...common })
   const socket = join(place, 's')
-  const options = { dir: join(place, 'l'), name: 'office', keys, sockets: { edge: socket }, http, ...common }
+  const options = { dir: join(place, 'l'), name, genesis, trusted, keys, sockets: { console: socket }, http, ...common }
   const running = await startLedger({ ...options, witnesses: [`${witness.url}#${witness.vkey}`] })
   const ledger = ledgerClient({ path: socket })
   try {
     const document = await collect(ledger)
-    const clock = encodeVkey(vkeyOf('office/clock', 4, keys.clock))
+    const clock = encodeVkey(vkeyOf(`${name}/clock`, 4, keys.clock))
     return { ...document, logVkey: encodeVkey(logs[0]!), cosigners: [clock, witness.vkey] }
   } finally {
     ledger.close()
@@ -67,7 +75,7 @@ async function collect(
   for (const size of SIZES) {
     const fresh = Array.from(
       { length: size - entries.length },
-      (_, at) => `{"at":${entries.length + at},"type":"delivery"}`,
+      (_, at) => `{"at":${entries.length + at},"type":"group"}`,
     )
     await ledger.append({ log: 'main', entries: fresh.map(entry => ({ entry })) })
     entries.push(...fresh)

@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
+import { faultWords } from '../../../src/wire/apple/faults.ts'
 import { titleOf } from '../actions.ts'
 import { call, type DevicePage as Device, type Result } from '../api.ts'
 import { DeliveryWord, DeviceWord, When } from '../parts/badges.tsx'
-import { Failure, Loading, Notice, Page, Pairs, Part } from '../parts/page.tsx'
+import { Missing, Notice, Page, Pairs, Part, Waiting } from '../parts/page.tsx'
 import { DELIVERY_STATES, DEVICE_STATES, day, readableFacts, TIERS } from '../words.ts'
 
 const route = getRouteApi('/inside/devices/$device')
@@ -18,7 +19,8 @@ export function DevicePage() {
     queryFn: ({ signal }) => call<Device>(`/api/devices/${encodeURIComponent(device)}`, { signal }),
     refetchInterval: REFRESH_MS,
   })
-  if (!query.data) return <Page title="Device">{query.error ? <Failure error={query.error} /> : <Loading />}</Page>
+  if (!query.data)
+    return query.error ? <Missing what="device" to="/" error={query.error} /> : <Waiting title="Device" />
   return <Known device={query.data} />
 }
 
@@ -120,9 +122,16 @@ function Orders({ device: { orders } }: { device: Device }) {
 
 /** Why it is as it is: the device's own code, or what the state means where that says more than its word. */
 export function reasonOf(state: Device['orders'][number]['state'], result: Result | null): string {
-  const parts = [result?.reason, result?.code != null && `${result.domain ?? 'Code'} ${result.code}`].filter(Boolean)
+  const parts = [result?.reason, result && faultOf(result)].filter(Boolean)
   if (parts.length > 0) return parts.join(' · ')
   return state === 'acknowledged' ? '' : DELIVERY_STATES[state].about
+}
+
+function faultOf({ code, domain }: Result): string | undefined {
+  if (code == null) return undefined
+  const number = `${domain ?? 'Code'} ${code}`
+  const words = faultWords(domain, code)
+  return words === undefined ? number : `${words} (${number})`
 }
 
 function Facts({ device: { facts, factsAt, device } }: { device: Device }) {

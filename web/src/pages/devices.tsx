@@ -84,7 +84,7 @@ function DeviceList({ devices, more }: { devices: DeviceLine[]; more: boolean })
           type="search"
           value={words}
           onChange={setWords}
-          placeholder="For example lobu-kate"
+          placeholder="For example lobu-kate-rimo"
         />
         <Pick label="State" value={state} onChange={setState} options={[['', `All (${devices.length})`], ...options]} />
       </search>
@@ -114,7 +114,7 @@ const NoDevices = () => (
       <li>Install the profile in Settings. The device then appears here by itself, under an alias.</li>
     </ol>
     <p className="note">
-      To watch a simulated phone do it: <code>npm run device -- iphone --url LINK/profile</code>
+      To watch a simulated phone do it: <code>npm run device -- iphone --url LINK</code>
     </p>
   </Empty>
 )

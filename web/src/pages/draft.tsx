@@ -28,6 +28,7 @@ export function DraftPage() {
     values: {},
     otherType: '',
     otherSets: '',
+    unknownAction: false,
   })
   const change = (part: Partial<Form>) => setForm(before => ({ ...before, ...part }))
   const navigate = useNavigate()
@@ -59,7 +60,7 @@ export function DraftPage() {
         <Part title="Why">
           <Line
             label="Reason"
-            help="For those who approve and audit. It is sealed, and never sent to devices."
+            help="Sealed and kept for auditors; its digest is part of the order. Approvers do not see it: tell them yourself."
             value={form.reason}
             onChange={reason => change({ reason })}
             maxLength={2000}
@@ -173,7 +174,13 @@ function AimPart({ form, change }: PartProps) {
 async function drafted(form: Form): Promise<Draft> {
   const action = form.action === OTHER ? form.otherType.trim() : form.action
   const body = form.file?.base64
-  const command = { action, set: setsOf(form), reason: form.reason.trim(), ...(body !== undefined && { body }) }
+  const command = {
+    action,
+    set: setsOf(form),
+    reason: form.reason.trim(),
+    ...(body !== undefined && { body }),
+    ...(form.action === OTHER && form.unknownAction && { unknownAction: true as const }),
+  }
   if (actionOf(form.action)?.file !== undefined && body === undefined)
     throw new Refusal('BAD_REQUEST', 'No profile is chosen.', 'Choose the .mobileconfig file to install.')
   if (form.aim === 'daily' || form.aim === 'enrolment')

@@ -5,7 +5,7 @@ import { call, type Group } from '../api.ts'
 import { type OpenGroup, openGroup, storeGroup } from '../groupversion.ts'
 import { DevicePicker } from '../parts/devicepicker.tsx'
 import { Act } from '../parts/fields.tsx'
-import { Failure, Loading, Notice, Page, Part } from '../parts/page.tsx'
+import { Failure, Loading, Missing, Notice, Page, Part, Waiting } from '../parts/page.tsx'
 import { useInstallation } from '../session.ts'
 import { devices as counted } from '../words.ts'
 import { useDevices } from './devices.tsx'
@@ -20,7 +20,7 @@ export function GroupPage() {
     queryFn: async () => openGroup(await call<Group>(`/api/groups/${encodeURIComponent(group)}`), genesisDigest),
   })
   if (!query.data || query.error)
-    return <Page title="Group">{query.error ? <Failure error={query.error} /> : <Loading />}</Page>
+    return query.error ? <Missing what="group" to="/groups" error={query.error} /> : <Waiting title="Group" />
   return <Known key={query.data.version} group={query.data} />
 }
 

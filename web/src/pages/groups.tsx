@@ -71,6 +71,7 @@ function NewGroup() {
           value={alias}
           onChange={setAlias}
           pattern="[a-z0-9][a-z0-9\-]{0,62}"
+          format="Write small letters, digits and hyphens only, beginning with a letter or digit."
           isRequired
         />
         <Failure error={make.error} />

@@ -3,13 +3,13 @@ import { type FormEvent, useState } from 'react'
 import { Label, RadioGroup } from 'react-aria-components'
 import { call, type GroupLine, type InvitationCreated, type InvitationLine, type Tier } from '../api.ts'
 import { invite, type Wanted } from '../invitation.ts'
-import { When } from '../parts/badges.tsx'
+import { InvitationWord, When } from '../parts/badges.tsx'
 import { Act, Choice, Line, Pick, Tick } from '../parts/fields.tsx'
 import { Failure, Page, Part } from '../parts/page.tsx'
 import { QrCode } from '../parts/qr.tsx'
 import { Rows } from '../parts/rows.tsx'
 import { useInstallation } from '../session.ts'
-import { at, TIERS } from '../words.ts'
+import { at, devices, TIERS } from '../words.ts'
 
 export function InvitationsPage() {
   const me = useInstallation()
@@ -165,10 +165,16 @@ function Earlier() {
         columns={[
           { title: 'Tier', name: 'c-name', cell: ({ tier }) => <span className="strong">{TIERS[tier].word}</span> },
           {
-            title: 'Devices',
+            title: 'State',
             name: 'c-state',
-            cell: ({ uses }) => (uses === 1 ? 'For 1 device' : `For ${uses} devices`),
+            cell: line => <InvitationWord line={line} />,
           },
+          {
+            title: 'Devices',
+            name: 'c-tier',
+            cell: ({ uses, used }) => `${used.toLocaleString('en-GB')} of ${devices(uses)}`,
+          },
+          { title: 'Made', name: 'c-platform', cell: ({ createdAt }) => <When time={createdAt} /> },
           {
             title: 'Ends',
             name: 'c-when',
@@ -179,7 +185,7 @@ function Earlier() {
               </>
             ),
           },
-          { title: 'Profile', name: 'c-tier', cell: ({ signed }) => (signed ? 'Signed' : 'Not signed') },
+          { title: 'Profile', name: 'c-more', cell: ({ signed }) => (signed ? 'Signed' : 'Not signed') },
         ]}
       />
     </Part>

@@ -3,14 +3,16 @@ import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { actionOf, CLASS_WORDS, titleOf, UNKNOWN_CLASS, undoOf } from '../actions.ts'
 import { call, type Order, type OrderDevice } from '../api.ts'
+import { isKnown } from '../class.ts'
 import { type CheckedOrder, checkOrder, unchanged } from '../order.ts'
 import { ClassBadge, DeliveryWord, OrderWord, When } from '../parts/badges.tsx'
 import { CommandBody } from '../parts/body.tsx'
 import { Act, Tick } from '../parts/fields.tsx'
-import { Failure, Loading, Notice, Page, Pairs, Part } from '../parts/page.tsx'
+import { Failure, Missing, Notice, Page, Pairs, Part, Waiting } from '../parts/page.tsx'
 import { Rows } from '../parts/rows.tsx'
 import { sign } from '../passkey.ts'
 import { useInstallation } from '../session.ts'
+import { approveStatement, cancelStatement, useStanding } from '../standing.ts'
 import { at, DELIVERY_STATES, devices, ORDER_STATES } from '../words.ts'
 import { reasonOf } from './device.tsx'
 
@@ -31,8 +33,17 @@ export function OrderPage() {
       data && isOpen(data.order) ? REFRESH_MS * (data.order.devices.length > LARGE ? 15 : 1) : false,
   })
   if (!query.data || query.error)
-    return <Page title="Order">{query.error ? <Failure error={query.error} /> : <Loading />}</Page>
+    return query.error ? <Missing what="order" to="/orders" error={query.error} /> : <Waiting title="Order" />
   return <Checked checked={query.data} />
+}
+
+const refusals = ({ devices: all }: Order) => all.filter(({ state }) => state === 'error').length
+
+function aboutOf(order: Order): string {
+  const refused = refusals(order)
+  if (order.state !== 'done' || refused === 0) return ORDER_STATES[order.state].about
+  if (refused === order.devices.length) return refused === 1 ? 'The device refused it.' : 'Every device refused it.'
+  return `${refused.toLocaleString('en-GB')} of ${devices(order.devices.length)} refused it.`
 }
 
 const isOpen = ({ state }: Order) => state === 'draft' || state === 'approved'
@@ -44,12 +55,13 @@ function Checked({ checked }: { checked: CheckedOrder }) {
       title={titleOf(order.action)}
       lead={
         <>
-          <OrderWord state={order.state} standing={order.kind === 'standing'} /> <ClassBadge of={checked.class} />{' '}
-          <span>{ORDER_STATES[order.state].about}</span>
+          <OrderWord state={order.state} standing={order.kind === 'standing'} refused={refusals(order)} />{' '}
+          <ClassBadge of={checked.class} /> <span>{aboutOf(order)}</span>
         </>
       }
       actions={isOpen(order) && <Cancel order={order} />}
     >
+      {!isKnown(order.action) && <NotKnown order={order} />}
       <div className={order.state === 'draft' ? 'columns approve' : 'columns'}>
         <Part title={order.state === 'draft' ? 'What you would approve' : 'What was ordered'}>
           <Pairs rows={summary(checked)} />
@@ -71,6 +83,19 @@ function Checked({ checked }: { checked: CheckedOrder }) {
     </Page>
   )
 }
+
+const NotKnown = ({ order: { action, state } }: { order: Order }) => (
+  <Notice tone="warn">
+    <p className="strong">
+      No such command is known here: <span className="mono">{action}</span>
+    </p>
+    {state === 'draft' && (
+      <p>
+        If it is mistyped, every device will refuse it: discard it. If it is new, read about it before you approve it.
+      </p>
+    )}
+  </Notice>
+)
 
 const Sealed = () => (
   <Notice tone="warn">
@@ -158,7 +183,7 @@ function Approve({ checked }: { checked: CheckedOrder }) {
       </p>
       <p className="note">
         {order.approvals.length} of {order.quorum} approvals
-        {order.approvals.length > 0 && `: ${order.approvals.join(', ')}`}.
+        {order.approvals.length > 0 && `: ${order.approvals.join(', ')}`}. <Lacking order={order} />
       </p>
       {mine ? (
         <Notice tone="good">You approved it. It waits for another member.</Notice>
@@ -194,6 +219,17 @@ function Approve({ checked }: { checked: CheckedOrder }) {
       )}
     </section>
   )
+}
+
+/** Who could give what is missing. */
+function Lacking({ order }: { order: Order }) {
+  const { data } = useStanding()
+  if (!data || order.approvals.length >= order.quorum) return null
+  const able = data.members.filter(
+    ({ alias, roles }) =>
+      !order.approvals.includes(alias) && roles.some(role => data.rules.roles[order.class].includes(role)),
+  )
+  return <>Who could: {able.map(({ alias }) => alias).join(', ') || 'nobody'}.</>
 }
 
 /** What has to be ticked first, each by itself: for what destroys, and for what this page cannot judge by itself. */
@@ -251,16 +287,27 @@ const Deliveries = ({ order }: { order: Order }) => (
   </Part>
 )
 
+/** A draft that nobody approved is thrown away; what members approved ends by a statement in the control log. */
 function Cancel({ order }: { order: Order }) {
   const queries = useQueryClient()
+  const me = useInstallation()
+  const untouched = order.state === 'draft' && order.approvals.length === 0
   const cancel = useMutation({
-    mutationFn: () => call(`/api/orders/${order.order}/cancel`, { method: 'POST' }),
+    mutationFn: (): Promise<unknown> =>
+      untouched
+        ? call(`/api/orders/${order.order}/discard`, { method: 'POST' })
+        : approveStatement('cancel', cancelStatement(order.order), me),
     onSettled: () => queries.invalidateQueries(),
   })
   return (
     <>
-      <Act look="quiet" isPending={cancel.isPending} onPress={() => cancel.mutate()}>
-        {order.state === 'draft' ? 'Discard it' : 'Cancel it'}
+      <Act
+        look="quiet"
+        {...(untouched ? {} : { icon: 'key' as const })}
+        isPending={cancel.isPending}
+        onPress={() => cancel.mutate()}
+      >
+        {untouched ? 'Discard it' : 'Cancel it with your passkey'}
       </Act>
       <Failure error={cancel.error} />
     </>

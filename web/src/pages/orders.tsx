@@ -2,7 +2,7 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { titleOf } from '../actions.ts'
-import { call, type OrderLine, type OrderState } from '../api.ts'
+import { call, type OrderLine } from '../api.ts'
 import { ClassBadge, OrderWord, When } from '../parts/badges.tsx'
 import { Act, Pick } from '../parts/fields.tsx'
 import { Empty, Failure, Loading, Page } from '../parts/page.tsx'
@@ -37,7 +37,13 @@ const COLUMNS: Column<OrderLine>[] = [
   },
 ]
 
+const STANDING = 'standing'
 const options = Object.entries(ORDER_STATES).map(([state, { word }]): [string, string] => [state, word])
+options.splice(1, 0, [STANDING, 'Standing'])
+
+/** As the list words it: a standing order in force is Standing, and neither under way nor done. */
+const stateOf = ({ kind, state }: OrderLine) =>
+  kind === 'standing' && (state === 'approved' || state === 'done') ? STANDING : state
 
 export function OrdersPage() {
   const [state, setState] = useState<string>('')
@@ -50,7 +56,7 @@ export function OrdersPage() {
     refetchInterval: 10_000,
   })
   const orders = useMemo(() => query.data?.pages.flatMap(page => page.orders), [query.data])
-  const shown = orders?.filter(order => state === '' || order.state === (state as OrderState))
+  const shown = orders?.filter(order => state === '' || stateOf(order) === state)
   return (
     <Page
       title="Orders"

@@ -9,7 +9,13 @@ export const OTHER = 'other'
 
 type File = { name: string; base64: string }
 /** What is filled in for a command. */
-export type Settings = { values: Record<string, string>; file?: File | undefined; otherType: string; otherSets: string }
+export type Settings = {
+  values: Record<string, string>
+  file?: File | undefined
+  otherType: string
+  otherSets: string
+  unknownAction: boolean
+}
 type Props = { action: string; settings: Settings; onChange: (part: Partial<Settings>) => void }
 
 /** KEY=VALUE for each setting that has a value. */
@@ -61,7 +67,8 @@ function Setting({ field, value, onChange }: { field: Field; value: string; onCh
         {label}
       </Tick>
     )
-  const pin = kind === 'pin' ? { pattern: '\\d{6}', maxLength: 6, mono: true } : {}
+  const pin =
+    kind === 'pin' ? { pattern: '[0-9]{6}', format: 'Write exactly six digits.', maxLength: 6, mono: true } : {}
   return (
     <Line
       label={label}
@@ -84,6 +91,7 @@ function OtherCommand({ settings, onChange }: Omit<Props, 'action'>) {
         value={settings.otherType}
         onChange={otherType => onChange({ otherType })}
         pattern="[A-Za-z][A-Za-z0-9]{0,63}"
+        format="Write letters and digits only, beginning with a letter, for example ProfileList."
         isRequired
         mono
       />
@@ -101,6 +109,13 @@ function OtherCommand({ settings, onChange }: Omit<Props, 'action'>) {
         file={settings.file}
         onChange={file => onChange({ file })}
       />
+      <Tick
+        isSelected={settings.unknownAction}
+        onChange={unknownAction => onChange({ unknownAction })}
+        help="Otherwise a name that no known command has is taken for mistyped."
+      >
+        It is newer than this program
+      </Tick>
     </Part>
   )
 }

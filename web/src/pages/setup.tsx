@@ -69,6 +69,7 @@ export function SetupPage() {
             value={wanted.alias}
             onChange={alias => setWanted({ ...wanted, alias })}
             pattern="[a-z0-9][a-z0-9\-]{0,62}"
+            format="Write small letters, digits and hyphens only, beginning with a letter or digit."
             isRequired
           />
           <Tick

@@ -3,10 +3,10 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { FileTrigger } from 'react-aria-components'
 import { type Installation, short } from '../installation.ts'
 import { Act } from '../parts/fields.tsx'
-import { Failure, Loading, Page } from '../parts/page.tsx'
+import { Failure, Loading, Notice, Page } from '../parts/page.tsx'
 import { findInstallation, signIn } from '../session.ts'
 import { Mark } from '../shell.tsx'
-import { chooseSoftwarePasskey, softwarePasskey } from '../softwarepasskey.ts'
+import { chooseSoftwarePasskey, DAMAGED, isLinkUseless, softwarePasskey } from '../softwarepasskey.ts'
 import { isInventoryWanted } from './setup.tsx'
 import { StoppedPage } from './stopped.tsx'
 
@@ -33,6 +33,12 @@ export function SignInPage() {
       <Page title="Sign in" lead={`to ${name}`}>
         <p>Your passkey shows who you are. There is no password, and nothing that could be typed into a false page.</p>
         <Failure error={enter.error} />
+        {isLinkUseless(found.data) && (
+          <Notice tone="warn">
+            <p className="strong">{DAMAGED.what}</p>
+            <p>{DAMAGED.remedy}</p>
+          </Notice>
+        )}
         <Act icon="key" autoFocus isPending={enter.isPending} onPress={() => enter.mutate(found.data)}>
           {software ? `Sign in as ${software.alias}` : 'Sign in with your passkey'}
         </Act>

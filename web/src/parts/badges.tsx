@@ -1,5 +1,5 @@
 import { CLASS_WORDS, UNKNOWN_CLASS } from '../actions.ts'
-import type { DeliveryState, DeviceState, OrderClass, OrderState } from '../api.ts'
+import type { DeliveryState, DeviceState, InvitationLine, OrderClass, OrderState } from '../api.ts'
 import { at, DELIVERY_STATES, DEVICE_STATES, ORDER_STATES, when } from '../words.ts'
 import { Icon, type IconName } from './icons.tsx'
 
@@ -47,11 +47,23 @@ const ORDER: Record<OrderState, [IconName, Tone]> = {
   expired: ['clock', 'calm'],
   cancelled: ['cross', 'calm'],
 }
-export function OrderWord({ state, standing = false }: { state: OrderState; standing?: boolean }) {
+type OrderWordProps = { state: OrderState; standing?: boolean; refused?: number }
+export function OrderWord({ state, standing = false, refused = 0 }: OrderWordProps) {
   const [icon, tone] = ORDER[state]
+  if (state === 'done' && refused > 0)
+    return (
+      <Word icon="alert" tone="bad" word={`Done, ${refused.toLocaleString('en-GB')} refused`} about="Some said no." />
+    )
   if (standing && (state === 'approved' || state === 'done'))
     return <Word icon="repeat" tone="good" word="Standing" about="Every device that it is for gets it." />
   return <Word icon={icon} tone={tone} {...ORDER_STATES[state]} />
+}
+
+export function InvitationWord({ line: { uses, used, expiresAt } }: { line: InvitationLine }) {
+  if (used >= uses) return <Word icon="check" tone="calm" word="Used up" about="Every use of it is taken." />
+  if (Date.parse(expiresAt) <= Date.now())
+    return <Word icon="clock" tone="warn" word="Expired" about="Its time has ended." />
+  return <Word icon="send" tone="good" word="Open" about="Whoever has its link can enrol a device." />
 }
 
 const CLASS_ICONS: Record<OrderClass, IconName> = { read: 'eye', change: 'sliders', trust: 'shield', destroy: 'flame' }

@@ -35,6 +35,8 @@ type LineProps = {
   lines?: boolean
   type?: 'text' | 'search' | 'password' | 'number'
   pattern?: string
+  /** What the pattern asks for, said where something else was typed. */
+  format?: string
   maxLength?: number
   placeholder?: string
   mono?: boolean
@@ -51,7 +53,7 @@ export function Line({
   mono = false,
   ...input
 }: LineProps) {
-  const { type = 'text', pattern, maxLength, placeholder } = input
+  const { type = 'text', pattern, format, maxLength, placeholder } = input
   const shared = { className: mono ? 'input mono' : 'input', ...(placeholder === undefined ? {} : { placeholder }) }
   return (
     <TextField
@@ -74,7 +76,15 @@ export function Line({
           {help}
         </Text>
       )}
-      <FieldError className="wrong" />
+      {(isRequired || pattern !== undefined) && (
+        <div className="wrong-room">
+          <FieldError className="wrong">
+            {({ defaultChildren, validationDetails }) =>
+              validationDetails.patternMismatch && format !== undefined ? format : defaultChildren
+            }
+          </FieldError>
+        </div>
+      )}
     </TextField>
   )
 }

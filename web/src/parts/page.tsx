@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useRef } from 'react'
 import { Refusal } from '../api.ts'
 import { Icon } from './icons.tsx'
@@ -49,6 +50,30 @@ export function Failure({ error }: { error: unknown }) {
     </div>
   )
 }
+
+const NAMES_NOTHING = new Set(['NOT_FOUND', 'BAD_REQUEST'])
+
+/** What an address names cannot be shown: where there is no such thing, said for somebody in a browser, and always with the way back. */
+export function Missing({ what, to, error }: { what: string; to: '/' | '/orders' | '/groups'; error: unknown }) {
+  const nothing = error instanceof Refusal && NAMES_NOTHING.has(error.code)
+  return (
+    <Page
+      title={nothing ? `There is no such ${what}` : `The ${what} cannot be shown`}
+      lead={nothing ? 'The address may be mistyped, or belong to something that is gone.' : undefined}
+    >
+      {!nothing && <Failure error={error} />}
+      <Link to={to} className="button main">
+        {`Show all ${what}s`}
+      </Link>
+    </Page>
+  )
+}
+
+export const Waiting = ({ title }: { title: string }) => (
+  <Page title={title}>
+    <Loading />
+  </Page>
+)
 
 export function Notice({ tone = 'calm', children }: { tone?: 'calm' | 'warn' | 'good'; children: ReactNode }) {
   return (
