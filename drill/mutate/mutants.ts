@@ -47,7 +47,11 @@ export function readMutants(source: string): Bare[] {
     if (ts.isReturnStatement(node) && node.expression?.getText(file).startsWith('Math.max('))
       say(node.expression.getText(file), node.expression, '1')
     if (ts.isConditionalExpression(node) && /^(trustedAt|firstSeen)$/.test(inner))
-      say(node.getText(file), node, node.whenTrue.getText(file))
+      say(
+        node.getText(file),
+        node,
+        `(${node.whenTrue.getText(file).replace('.', '?.')} ?? ${node.whenFalse.getText(file)})`,
+      )
     ts.forEachChild(node, child => visit(child, inner))
   }
   visit(file, '')
