@@ -18,10 +18,11 @@ const PATIENCE_MS = 120_000
 
 export type Verdict = Mutant & { red: string | undefined }
 
-/** `only`: guards whose name holds this. */
-export async function drillMutate({ say, only }: { say: Say; only?: (mutant: Mutant) => boolean }): Promise<Result> {
+/** Every guard that there is. */
+export const allMutants = (): Mutant[] => [...mutantsOf(root), ...grantMutants(root)]
+
+export async function drillMutate({ say, mutants = allMutants() }: { say: Say; mutants?: Mutant[] }): Promise<Result> {
   const began = performance.now()
-  const mutants = [...mutantsOf(root), ...grantMutants(root)].filter(only ?? (() => true))
   const trees = Array.from({ length: WORKERS }, copyTree)
   try {
     await unmutated(trees[0]!, mutants)
@@ -73,7 +74,9 @@ async function redBy(tree: string, { file, from, to, text, tests }: Mutant): Pro
 
 /** What turned red in a test file. Throws where it could not even begin: a program that does not load is no guard that was missed. */
 function run(tree: string, test: string): Promise<string | undefined> {
-  const options = { cwd: tree, timeout: PATIENCE_MS, maxBuffer: 64 * 1024 * 1024 }
+  // Within another test run Node would take it for a part of that one.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const options = { cwd: tree, env, timeout: PATIENCE_MS, maxBuffer: 64 * 1024 * 1024 }
   return new Promise((settle, reject) => {
     execFile(process.execPath, ['--test', '--test-reporter=tap', test], options, (error, out) => {
       if (!error) return settle(undefined)

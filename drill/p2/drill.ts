@@ -27,7 +27,7 @@ export async function drillP2({ say, short = false }: { say: Say; short?: boolea
     say(`${planted.length} devices of canaries have enrolled and told what they know.`)
 
     const people = planted.map(({ id, person }) => ({ id, texts: [person.owner, person.email, person.phone] }))
-    const loot = await dump(installation.database, canaries(planted), people)
+    const loot = await dump(installation.database, canaries(planted), people, { files: !short })
     say(`${(loot.bytes / 1e6).toFixed(0)} MB were searched.`)
 
     const { sides, untouched, names } = await attackRows(world, { columns: !short })

@@ -99,7 +99,11 @@ export async function startPlain(database: Pool) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     routes: Object.keys(routes),
-    close: () => new Promise(settle => void (server.close(settle), server.closeAllConnections())),
+    close: () =>
+      new Promise(settle => {
+        server.close(settle)
+        server.closeAllConnections()
+      }),
   }
 }
 
