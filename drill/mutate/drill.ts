@@ -78,7 +78,7 @@ function run(tree: string, test: string): Promise<string | undefined> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const options = { cwd: tree, env, timeout: PATIENCE_MS, maxBuffer: 64 * 1024 * 1024 }
   return new Promise((settle, reject) => {
-    execFile(process.execPath, ['--test', '--test-reporter=tap', test], options, (error, out) => {
+    execFile(process.execPath, ['--test', '--test-force-exit', '--test-reporter=tap', test], options, (error, out) => {
       if (!error) return settle(undefined)
       if (error.killed) return settle('it never ends')
       const red = /^ *not ok \d+ - (.+)$/m.exec(out)?.[1]
