@@ -45,7 +45,7 @@ const STUB: [file: string, text: string, instead: string][] = [
 /** A copy of the program whose turnstile accepts all: no guard, no proof, no permit, no word to the ledger about deliveries. */
 function acceptAll(): string {
   const copy = mkdtempSync(join(tmpdir(), 'bh-stub-'))
-  for (const part of ['bin', 'src', 'db', 'web/dist', 'package.json'])
+  for (const part of ['bin', 'src', 'db', 'web/dist', 'package.json', 'package-lock.json'])
     cpSync(join(root, part), join(copy, part), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
   for (const [file, text, instead] of STUB) {

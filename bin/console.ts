@@ -29,6 +29,7 @@ const desk = openDesk({
   urls: config.urls,
   deviceUrl: config.publicUrl ?? config.urls.edge,
   log,
+  trace,
   now: () => new Date(),
 })
 const running = await startConsole(desk, { http: config.listen.http!, socket: config.serves.cli! })

@@ -1,4 +1,4 @@
-import { gunzipSync, inflateSync } from 'node:zlib'
+import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 
 // Loot: what of the planted canaries stands in bytes that the attacker held, however it is written: UTF-8, UTF-16, base64, hex, URL
 // encoding, compressed, backwards, numbers in groups of digits. What was decoded is searched again, a few levels deep.
@@ -107,7 +107,10 @@ function* inflated(bytes: Buffer): Generator<Buffer> {
   const options = { maxOutputLength: MAX_DECODED, finishFlush: 2 }
   for (let at = bytes.indexOf(GZIP); at >= 0; at = bytes.indexOf(GZIP, at + 1)) {
     try {
-      yield gunzipSync(bytes.subarray(at), options)
+      // Without optional fields the header has ten bytes; what follows the stream then does no harm.
+      yield bytes[at + 3] === 0
+        ? inflateRawSync(bytes.subarray(at + 10), options)
+        : gunzipSync(bytes.subarray(at), options)
     } catch {} // three bytes that look like it
   }
   for (const second of [0x01, 0x5e, 0x9c, 0xda])

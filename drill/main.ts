@@ -1,12 +1,16 @@
 // npm run drill -- P2|P3|P4|mutate [--devices N] [--short] [--json]: takes an attacker's position against the real build, and counts.
 import { parseArgs } from 'node:util'
 import { drillP2 } from './p2/drill.ts'
+import { drillP3 } from './p3/drill.ts'
+import { drillP4 } from './p4/drill.ts'
 import { holds, printed, type Result } from './report.ts'
 import type { Say } from './world.ts'
 
 type Options = { say: Say; devices: number; short: boolean }
 const drills: Record<string, (options: Options) => Promise<Result>> = {
   P2: drillP2,
+  P3: drillP3,
+  P4: drillP4,
 }
 
 const { values, positionals } = parseArgs({

@@ -39,8 +39,12 @@ function wifi(name: string): string {
 }
 
 /** Enrols so many devices, each with an order of its own. */
-export async function enrolledSides(owner: Operator, count: number): Promise<Side[]> {
-  const { profileUrl } = await owner.invite({ uses: count })
+export async function enrolledSides(
+  owner: Operator,
+  count: number,
+  tier: 'private' | 'full' = 'private',
+): Promise<Side[]> {
+  const { profileUrl } = await owner.invite({ uses: count, tier })
   const fleet = await createFleet({ count, seed: `sides ${randomUUID()}`, parallel: 16 })
   await fleet.enrolAll(profileUrl)
   const sides: Side[] = []

@@ -142,6 +142,7 @@ async function start() {
     urls,
     deviceUrl: urls.edge,
     log: silentLog,
+    trace: () => {},
     now: () => new Date(),
   }
   const console: Console = await startConsole(openDesk(parts), {

@@ -31,6 +31,8 @@ export type Desk = {
   deviceUrl: string
   vouchers: VoucherReader
   log: Log
+  /** Tells watch. */
+  trace: (code: string) => void
   now: () => Date
 }
 

@@ -19,8 +19,10 @@ const STATUS: Partial<Record<ErrorCode, 400 | 403 | 404 | 409 | 410 | 413 | 422 
   UNPROVEN: 403,
 }
 
-export const errorResponder = (log: Log) => (thrown: Error, context: Context) => {
+/** What proves nothing is a trace: no client of ours sends such an approval, and a stolen session has nothing better. */
+export const errorResponder = (log: Log, trace: (code: string) => void) => (thrown: Error, context: Context) => {
   const error = known(thrown)
+  if (error instanceof BulkheadError && error.code === 'UNPROVEN') trace('approval-unproven')
   if (!(error instanceof BulkheadError)) log.error('request.failed', { path: context.req.path.slice(0, 100) }, thrown)
   const shown = publicError(error)
   return context.json(shown, STATUS[shown.code] ?? 500)

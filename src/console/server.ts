@@ -27,7 +27,7 @@ const MAX_BODY = 24 * 1024 * 1024
 /** `member`: over HTTP, with a session. `local`: the owner's command line; it lists, shows and drafts, and what else it brings is signed. */
 export function createConsole(desk: Desk, caller: 'member' | 'local'): Api {
   const api = createApi()
-  api.onError(errorResponder(desk.log))
+  api.onError(errorResponder(desk.log, desk.trace))
   api.notFound(context => context.json({ code: 'NOT_FOUND', message: 'There is nothing here.' }, 404))
   const tooLarge = () => {
     throw new BulkheadError('LIMIT', `A request over ${MAX_BODY} bytes.`)

@@ -7,6 +7,7 @@ const FINDINGS = new Set([
   'turnstile-refused',
   'ghost-command',
   'voucher-unproven',
+  'approval-unproven',
   'control-unproven',
   'control-passed-over',
 ])

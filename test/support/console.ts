@@ -19,6 +19,7 @@ export async function testConsole(options: { log?: Log } = {}) {
   const vault = await testVault()
   const { unit, trusted, genesis } = vault.roster
   const time = { shift: 0 }
+  const traces: string[] = []
   const folder = mkdtempSync(join(tmpdir(), 'bulkhead-console-'))
   const ledgerSocket = join(folder, 'ledger')
   let latest = 0
@@ -54,6 +55,7 @@ export async function testConsole(options: { log?: Log } = {}) {
     urls: { edge: 'https://mdm.example.test', console: '', app: '', ledger: ledger.url, edgeTls: '' },
     deviceUrl: 'https://mdm.example.test',
     log,
+    trace: code => void traces.push(code),
     now: () => new Date(Date.now() + time.shift),
   })
   const socket = join(folder, 'cli')
@@ -83,6 +85,8 @@ export async function testConsole(options: { log?: Log } = {}) {
     owner: vault.owner,
     socket,
     url,
+    /** Codes that watch was told. */
+    traces,
     bearer,
     time,
     enrol: (fields: EnrolFields = {}) => enrolDevice(place, fields),

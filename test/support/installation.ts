@@ -36,9 +36,17 @@ export type Installation = Awaited<ReturnType<typeof startInstallation>>
 
 /**
  * `user`: another user, by number, and a copy of the program that this user can read; only root can choose one. `members`: how many there are
- * besides the owner; `policy`: what of it is another than usual.
+ * besides the owner; `policy`: what of it is another than usual; `init`: further options of `bulkhead init`; `start`: what is run instead of
+ * `bulkhead up`.
  */
-type Options = { up?: string[]; policy?: Partial<Policy>; members?: number; user?: { id: number; program: string } }
+type Options = {
+  up?: string[]
+  init?: string[]
+  policy?: Partial<Policy>
+  members?: number
+  user?: { id: number; program: string }
+  start?: string[]
+}
 
 /** The real program in a home of its own: every compartment, PostgreSQL, software passkeys. About 5 s. `up`: further options of `bulkhead up`. */
 export async function startInstallation(options: Options = {}) {
@@ -57,8 +65,9 @@ export async function startInstallation(options: Options = {}) {
     writeFileSync(policy, JSON.stringify(options.policy))
     more.push('--policy', policy)
   }
-  await cli([...line, ...more], command)
-  let running = await up(home, options.up, command)
+  await cli([...line, ...more, ...(options.init ?? [])], command)
+  const begin = () => up(home, options, command)
+  let running = await begin()
   let admin: Pool | undefined
 
   /** One command, as a person types it; its JSON. */
@@ -151,7 +160,7 @@ export async function startInstallation(options: Options = {}) {
       await end(running.child, signal)
     },
     async startUp() {
-      running = await up(home, options.up, command)
+      running = await begin()
     },
     async stop() {
       await this.stopUp()
@@ -182,8 +191,8 @@ export async function cli(line: string[], [file, ...words]: string[] = [bulkhead
 
 type Urls = { edge: string; console: string; app: string; ledger: string }
 
-async function up(home: string, more: string[] = [], [file, ...words]: string[]) {
-  const child = spawn(file!, [...words, 'up', '--home', home, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
+async function up(home: string, { start = ['up'], up: more = [] }: Options, [file, ...words]: string[]) {
+  const child = spawn(file!, [...words, ...start, '--home', home, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, errors] = ['', '']
   child.stderr.on('data', chunk => {
     errors += chunk
