@@ -1,5 +1,6 @@
 // npm run drill -- P2|P3|P4|mutate [--devices N] [--short] [--json]: takes an attacker's position against the real build, and counts.
 import { parseArgs } from 'node:util'
+import { drillMutate } from './mutate/drill.ts'
 import { drillP2 } from './p2/drill.ts'
 import { drillP3 } from './p3/drill.ts'
 import { drillP4 } from './p4/drill.ts'
@@ -11,6 +12,7 @@ const drills: Record<string, (options: Options) => Promise<Result>> = {
   P2: drillP2,
   P3: drillP3,
   P4: drillP4,
+  mutate: ({ say }) => drillMutate({ say }),
 }
 
 const { values, positionals } = parseArgs({
@@ -32,5 +34,6 @@ const began = performance.now()
 const say = (line: string) =>
   void process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}\n`)
 const result = await drill({ say, devices: Number(values.devices), short: values.short })
+if (!values.json && positionals[0] === 'mutate') process.stdout.write(`${result.tried.join('\n')}\n\n`)
 process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : printed(result))
 process.exitCode = holds(result) ? 0 : 1

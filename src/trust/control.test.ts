@@ -329,3 +329,63 @@ test('a cancel stops its order, or all that were in the main log by then', () =>
   assert.ok(control.isCancelled(randomUUID(), 39))
   assert.ok(!control.isCancelled(randomUUID(), 40))
 })
+
+const old = (kind: 'thaw' | 'cancel', fields: object) =>
+  canonical({ type: `bulkhead-${kind}/v1`, ...fields, at: START - 60 * DAY, nonce: nonce() })
+const alone: [name: string, entry: () => string, why: RegExp][] = [
+  [
+    'a version without a time',
+    () => canonical({ ...(JSON.parse(entry('roster', next(genesis))) as object), at: undefined }),
+    /it has no time/,
+  ],
+  [
+    'a version without a statement',
+    () => canonical({ type: 'roster', unique: 'roster:1', at: START, version: 1, approvals: [] }),
+    /no statement or no approvals/,
+  ],
+  ['a thaw proposed two months ago', () => entry('thaw', old('thaw', { upTo: 9 })), /expired/],
+  ['a cancel proposed two months ago', () => entry('cancel', old('cancel', { all: 9 })), /expired/],
+  [
+    'a freeze under another key, so that it comes back after its thaw',
+    () => entry('freeze', freeze(), { by: [approver], unique: `freeze:${'0'.repeat(32)}` }),
+    /unique key/,
+  ],
+  [
+    'two members of one alias',
+    () => entry('roster', next(genesis, { members: [...genesisRoster.members, { ...third, alias: 'owner-one' }] })),
+    /one id or alias/,
+  ],
+  [
+    'two members of one id',
+    () => entry('roster', next(genesis, { members: [...genesisRoster.members, { ...third, id: owner.id }] })),
+    /one id or alias/,
+  ],
+  [
+    'a policy under which nobody could approve',
+    () =>
+      entry(
+        'roster',
+        next(genesis, {
+          policy: {
+            ...roster.policy,
+            roles: { read: ['operator'], change: ['operator'], trust: ['approver'], destroy: [] },
+          },
+        }),
+      ),
+    /nobody could approve destroy/,
+  ],
+]
+for (const [name, made, why] of alone)
+  test(`refused for this alone: ${name}`, () => {
+    const control = world()
+    assert.match(String(control.apply(made())), why)
+    assert.equal(control.versions.length, 1)
+  })
+
+test('a member who counts, and is no responder, freezes nothing', () => {
+  const control = world()
+  control.apply(entry('roster', next(genesis, withThird)))
+  const at = START + 2 * DAY
+  assert.match(String(control.apply(entry('freeze', freeze(at), { at, by: [operator] }))), /is not a responder/)
+  assert.deepEqual(control.freezes, [])
+})

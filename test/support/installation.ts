@@ -36,12 +36,10 @@ export type Installation = Awaited<ReturnType<typeof startInstallation>>
 
 /**
  * `user`: another user, by number, and a copy of the program that this user can read; only root can choose one. `members`: how many there are
- * besides the owner; `policy`: what of it is another than usual; `init`: further options of `bulkhead init`; `start`: what is run instead of
- * `bulkhead up`.
+ * besides the owner; `policy`: what of it is another than usual; `start`: what is run instead of `bulkhead up`.
  */
 type Options = {
   up?: string[]
-  init?: string[]
   policy?: Partial<Policy>
   members?: number
   user?: { id: number; program: string }
@@ -65,7 +63,7 @@ export async function startInstallation(options: Options = {}) {
     writeFileSync(policy, JSON.stringify(options.policy))
     more.push('--policy', policy)
   }
-  await cli([...line, ...more, ...(options.init ?? [])], command)
+  await cli([...line, ...more], command)
   const begin = () => up(home, options, command)
   let running = await begin()
   let admin: Pool | undefined
