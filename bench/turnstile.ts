@@ -32,20 +32,15 @@ const STUB: [file: string, text: string, instead: string][] = [
   ],
   [
     'src/edge/permits.ts',
-    '      async run(deliveries) {',
-    "      async run(deliveries) {\n        if (deliveries) return deliveries.map(() => ({ verdict: 'granted' as const, permits: new Set<string>() }))",
-  ],
-  [
-    'src/edge/permits.ts',
-    '      async run(commands) {',
-    '      async run(commands) {\n        if (commands) return commands.map(() => true)',
+    '    async run(items) {',
+    "    async run(items) {\n      if (items) return items.map(() => ({ verdict: 'granted' as const, permits: NONE, known: true }))",
   ],
 ]
 
 /** A copy of the program whose turnstile accepts all: no guard, no proof, no permit, no word to the ledger about deliveries. */
 function acceptAll(): string {
   const copy = mkdtempSync(join(tmpdir(), 'bh-stub-'))
-  for (const part of ['bin', 'src', 'db', 'web/dist', 'package.json'])
+  for (const part of ['bin', 'src', 'db', 'web/dist', 'package.json', 'package-lock.json'])
     cpSync(join(root, part), join(copy, part), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
   for (const [file, text, instead] of STUB) {
@@ -66,6 +61,7 @@ type Side = {
   order: ReturnType<typeof openOrders>
   rates: number[]
   cpu: number[]
+  parts: Record<string, number>[]
 }
 
 async function openSide(name: string, program: string): Promise<Side> {
@@ -75,13 +71,13 @@ async function openSide(name: string, program: string): Promise<Side> {
   await asker.ask({ do: 'profiles', url: await installation.invite(DEVICES), count: DEVICES })
   await asker.ask({ do: 'scep', connections: 16 })
   await asker.ask({ do: 'enrol', count: DEVICES, connections: 16 })
-  const side = { name, installation, asker, order, rates: [], cpu: [] }
+  const side = { name, installation, asker, order, rates: [], cpu: [], parts: [] }
   for (let warm = 0; warm < 2; warm++) await round(side)
-  return { ...side, rates: [], cpu: [] }
+  return { ...side, rates: [], cpu: [], parts: [] }
 }
 
 /** Every device fetches and acknowledges every order. CPU seconds of all our processes for 1000 requests. */
-async function round({ asker, order, rates, cpu }: Side) {
+async function round({ asker, order, rates, cpu, parts }: Side) {
   const issued = await order(ORDERS)
   const measured = await asker.ask({
     do: 'fetch',
@@ -91,6 +87,9 @@ async function round({ asker, order, rates, cpu }: Side) {
     issued,
   })
   const seconds = Object.values(measured.cpu).reduce((sum, one) => sum + one, 0)
+  parts.push(
+    Object.fromEntries(Object.entries(measured.cpu).map(([name, of]) => [name, (of / measured.done.requests) * 1000])),
+  )
   rates.push(measured.done.perSecond)
   cpu.push((seconds / measured.done.requests) * 1000)
 }
@@ -124,15 +123,20 @@ export async function measureTurnstile(say: (line: string) => void): Promise<str
 
 function report(sides: Side[]): string {
   const [stub, real] = sides as [Side, Side]
-  const row = ({ name, rates, cpu }: Side) =>
-    `| ${name} | ${median(rates)} | ${Math.min(...rates)} to ${Math.max(...rates)} | ${median(cpu).toFixed(3)} |`
+  const names = ['edge', 'intake', 'ledger', 'postgresql']
+  const part = ({ parts }: Side, name: string) => median(parts.map(one => one[name] ?? 0)).toFixed(3)
+  const row = (side: Side) => {
+    const { name, rates, cpu } = side
+    const cells = [name, median(rates), `${Math.min(...rates)} to ${Math.max(...rates)}`, median(cpu).toFixed(3)]
+    return `| ${[...cells, ...names.map(one => part(side, one))].join(' | ')} |`
+  }
   const slower = Math.round((1 - median(real.rates) / median(stub.rates)) * 100)
   const dearer = Math.round((median(real.cpu) / median(stub.cpu) - 1) * 100)
   return [
     `Fetch and acknowledge, ${DEVICES} devices, ${CONNECTIONS} connections, ${ROUNDS} rounds each, in turns:`,
     '',
-    '| | median requests/s | range | CPU s for 1000 |',
-    '| --- | --- | --- | --- |',
+    `| | median requests/s | range | CPU s for 1000 | ${names.join(' | ')} |`,
+    `| --- | --- | --- | --- |${' --- |'.repeat(names.length)}`,
     row(stub),
     row(real),
     '',

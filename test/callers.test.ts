@@ -39,7 +39,7 @@ const TABLE: Record<string, Record<string, readonly string[]>> = {
       caller,
       [
         ...['append', 'checkpoint', 'consistency', 'control', 'entry', 'find', 'proofs', 'prove'],
-        ...(caller === 'edge' ? ['answered', 'deliver'] : []),
+        ...(caller === 'edge' ? ['deliver'] : []),
       ].sort(),
     ]),
   ),

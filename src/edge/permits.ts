@@ -1,5 +1,4 @@
 import { batcher } from '../base/batch.ts'
-import { BulkheadError } from '../base/errors.ts'
 import type { Delivery, Ledger, Verdict } from '../ledger/api.ts'
 import type { Trusted } from '../trust/roster.ts'
 import { openPermits, type Permits } from './turnstile.ts'
@@ -7,38 +6,34 @@ import { openPermits, type Permits } from './turnstile.ts'
 /** The ledger's word on each delivery, asked for many devices at once; the edge itself keeps no state that matters. */
 export type Granted = { verdict: Verdict; permits: Permits }
 export type PermitDesk = ReturnType<typeof createPermits>
+type Item = { delivery: Delivery } | { answered: string }
+type Said = Granted | { known: boolean }
 
 const MOST = 500
-const PARALLEL = 2
+const PARALLEL = 1 // what comes while the ledger writes goes together
 
-export function createPermits(
-  ledger: Pick<Ledger, 'deliver' | 'answered'>,
-  clock: () => number,
-  trusted: () => Trusted,
-) {
+export function createPermits(ledger: Pick<Ledger, 'deliver'>, clock: () => number, trusted: () => Trusted) {
+  /** Answers and deliveries of one turn travel together. Throws UNAVAILABLE, or a Refusal for permits that nobody signed. */
+  const say = batcher<Item, Said>({
+    most: MOST,
+    parallel: PARALLEL,
+    async run(items) {
+      const deliveries = items.flatMap(item => ('delivery' in item ? [item.delivery] : []))
+      const answered = items.flatMap(item => ('answered' in item ? [item.answered] : []))
+      const said = await ledger.deliver({ deliveries, answered })
+      const permits = said.signature === '' ? NONE : openPermits(said.statement, said.signature, clock(), trusted())
+      const strangers = new Set(said.unknown)
+      let at = 0
+      return items.map(item =>
+        'delivery' in item ? { verdict: said.verdicts[at++]!, permits } : { known: !strangers.has(item.answered) },
+      )
+    },
+  })
   return {
-    /** On the ledger's disk when it resolves. Throws UNAVAILABLE, or a Refusal for permits that nobody signed. */
-    ask: batcher<Delivery, Granted>({
-      most: MOST,
-      parallel: PARALLEL,
-      async run(deliveries) {
-        const { verdicts, statement, signature } = await ledger.deliver({ deliveries })
-        const permits = openPermits(statement, signature, clock(), trusted())
-        return deliveries.map((_, at) => ({ verdict: verdicts[at]!, permits }))
-      },
-    }),
-
+    /** On the ledger's disk when it resolves. */
+    ask: async (delivery: Delivery) => (await say({ delivery })) as Granted,
     /** That a device answered a command: it is never granted again. False: nobody had granted it. */
-    answered: batcher<string, boolean>({
-      most: MOST,
-      parallel: PARALLEL,
-      async run(commands) {
-        const { unknown } = await ledger.answered({ commands }).catch(cause => {
-          throw new BulkheadError('UNAVAILABLE', 'The ledger could not note the answers.', { cause })
-        })
-        const strangers = new Set(unknown)
-        return commands.map(command => !strangers.has(command))
-      },
-    }),
+    answered: async (answered: string) => ((await say({ answered })) as { known: boolean }).known,
   }
 }
+const NONE: Permits = new Set()

@@ -20,8 +20,7 @@ export function ledgerFor(caller: Caller, logs: Record<LogName, Sequence>, desk:
     },
     proofs: async ({ keys, cosigned = false }) => proofs(logs.main, keys, cosigned),
     control: async ({ from }) => controlFrom(logs.control, from),
-    deliver: async ({ deliveries }) => desk.deliver(deliveries),
-    answered: async ({ commands }) => desk.answered(commands),
+    deliver: async ({ deliveries, answered }) => desk.deliver(deliveries, answered),
   }
 }
 

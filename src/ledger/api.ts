@@ -35,8 +35,11 @@ export type ControlPage = { checkpoint: string; entries: string[] }
 export type Delivery = { command: string; order: string; device: string; class: string; counted: boolean }
 /** `granted`: for the first time. `again`: granted before, and the device has not answered. `answered`: it has. `budget`: not now. */
 export type Verdict = 'granted' | 'again' | 'answered' | 'budget'
-/** `statement` names every command that may go out, `signature` is the main log's over PERMITS_PREFIX and it, base64. */
-export type Permits = { verdicts: Verdict[]; statement: string; signature: string }
+/**
+ * `statement` names every command that may go out, `signature` is the main log's over PERMITS_PREFIX and it, base64. `unknown`: the answered
+ * commands that nobody granted.
+ */
+export type Permits = { verdicts: Verdict[]; unknown: string[]; statement: string; signature: string }
 export const PERMITS_PREFIX = 'bulkhead/permits/v1\n'
 export const MAX_DELIVERIES = 1000
 
@@ -56,8 +59,9 @@ export type Ledger = {
   find(params: { log: LogName; unique: string }): Promise<Logged | null>
   proofs(params: { keys: string[]; cosigned?: boolean }): Promise<Proofs>
   control(params: { from: number }): Promise<ControlPage>
-  /** All grants are on disk when it returns; a command is granted once, on however many edges. For edges alone. */
-  deliver(params: { deliveries: Delivery[] }): Promise<Permits>
-  /** That devices answered these commands; they are never granted again. Returns those that nobody granted. For edges alone. */
-  answered(params: { commands: string[] }): Promise<{ unknown: string[] }>
+  /**
+   * For edges alone. First the commands that devices `answered`, which are never granted again; then the deliveries, each granted once, on
+   * however many edges. All of it is on disk when it returns.
+   */
+  deliver(params: { deliveries: Delivery[]; answered: string[] }): Promise<Permits>
 }

@@ -24,7 +24,6 @@ export function ledgerClient(options: { path: string }): Ledger & { close(): voi
     proofs: method('proofs'),
     control: method('control'),
     deliver: method('deliver'),
-    answered: method('answered'),
     close: () => rpc.close(),
   }
 }

@@ -60,8 +60,9 @@ export class CommandIndex {
 
 type Key = [number, number, number, number]
 
+const bytes = Buffer.alloc(16)
+
 function words(uuid: string): Key {
-  const hex = uuid.replaceAll('-', '')
-  const word = (at: number) => Number.parseInt(hex.slice(at, at + 8), 16)
-  return [word(0), word(8), word(16), word(24)]
+  bytes.write(uuid.replaceAll('-', ''), 'hex')
+  return [bytes.readUInt32BE(0), bytes.readUInt32BE(4), bytes.readUInt32BE(8), bytes.readUInt32BE(12)]
 }

@@ -158,12 +158,12 @@ test('while it is frozen the ledger grants nothing, and notes answers all the sa
   }
   const parts = { main, deliveries: state, control, clock: () => NOW * 1000 }
   const desk = openDesk(parts as unknown as Parameters<typeof openDesk>[0])
-  await assert.rejects(desk.deliver([delivery({ class: 'read' })]), { code: 'UNAVAILABLE' })
+  await assert.rejects(desk.deliver([delivery({ class: 'read' })], []), { code: 'UNAVAILABLE' })
   assert.deepEqual(appended, [])
   const unknown = randomUUID()
-  assert.deepEqual(await desk.answered([unknown]), { unknown: [unknown] })
+  assert.deepEqual((await desk.deliver([], [unknown])).unknown, [unknown])
   control.freezes.length = 0
-  const { verdicts, statement } = await desk.deliver([delivery({ class: 'read' }), ...many(11)])
+  const { verdicts, statement } = await desk.deliver([delivery({ class: 'read' }), ...many(11)], [])
   assert.deepEqual(tally(verdicts), [11, 1])
   assert.equal(JSON.parse(statement).commands.length, 11, 'what has to wait has no permit')
 })

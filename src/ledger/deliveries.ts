@@ -63,9 +63,10 @@ export class Deliveries implements LogState {
       const fate = this.#commands.fate(command)
       if (fate !== 'unknown') return fate === 'answered' ? 'answered' : 'again'
       if (ahead.has(command)) return 'again'
-      if (counted && !this.#budgets.take({ kind, order, device, at }, budgets[kind], this.#fleet)) return 'budget'
+      const counts = counted && budgets[kind].length > 0
+      if (counts && !this.#budgets.take({ kind, order, device, at }, budgets[kind], this.#fleet)) return 'budget'
       ahead.add(command)
-      granted.push([command, order, device, kind, counted ? 1 : 0])
+      granted.push([command, order, device, kind, counts ? 1 : 0])
       return 'granted'
     })
     return { verdicts, entries: entriesOf('delivery', at, granted) }

@@ -22,22 +22,18 @@ export function openDesk({
   const now = () => Math.floor(clock() / 1000)
   return {
     /** Judged and given their places in one turn, on disk before anybody is told: killed at any step, no grant is made twice. */
-    async deliver(asked: Delivery[]): Promise<Permits> {
-      if (control.freezes.length > 0) throw new BulkheadError('UNAVAILABLE', 'Deliveries are frozen.')
+    async deliver(asked: Delivery[], answered: string[]): Promise<Permits> {
+      if (asked.length > 0 && control.freezes.length > 0)
+        throw new BulkheadError('UNAVAILABLE', 'Deliveries are frozen.')
       const time = now()
+      const answers = deliveries.answer(answered, time)
+      const noted = main.appendOwn(answers.entries)
       const { verdicts, entries } = deliveries.judge(asked, time, control.trustedAt(time).rules)
-      await main.appendOwn(entries)
-      const commands = asked
-        .filter((_, at) => verdicts[at] === 'granted' || verdicts[at] === 'again')
-        .map(({ command }) => command)
-      const statement = canonical({ commands, time })
-      return { verdicts, statement, signature: main.signStatement(PERMITS_PREFIX, statement).toString('base64') }
-    },
-
-    async answered(commands: string[]): Promise<{ unknown: string[] }> {
-      const { unknown, entries } = deliveries.answer(commands, now())
-      await main.appendOwn(entries)
-      return { unknown }
+      await Promise.all([noted, main.appendOwn(entries)])
+      const granted = asked.filter((_, at) => verdicts[at] === 'granted' || verdicts[at] === 'again')
+      const statement = canonical({ commands: granted.map(({ command }) => command), time })
+      const signature = granted.length === 0 ? '' : main.signStatement(PERMITS_PREFIX, statement).toString('base64')
+      return { verdicts, unknown: answers.unknown, statement, signature }
     },
   }
 }

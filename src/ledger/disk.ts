@@ -1,10 +1,11 @@
-import { constants, readdirSync, readFileSync } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { constants, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
  * The few things the ledger does with files. Every change goes through here, so a test can stop at each of them.
- * Writes are asynchronous, since they wait for the disk; reads are few and small.
+ * Writes that wait for the disk are asynchronous. Reads are few and small; so are writes that wait for nothing, and a thread for each would
+ * cost more than they do.
  *
  * Node's permission model forbids fsync, so durable files are opened with O_DSYNC: each write returns when the disk has it. A
  * folder's names are made durable by a synchronous write to a small file beside it: on a journalling file system (ext4, XFS, btrfs)
@@ -60,21 +61,39 @@ export function openDisk(): Disk {
       }
       await syncFolder(dirname(path))
     },
-    remove: path => rm(path, { recursive: true, force: true }),
+    remove: path => {
+      made.delete(path)
+      return rm(path, { recursive: true, force: true })
+    },
     close: async () => appending?.file.close(),
   }
 }
 
+/** Folders that are there: a log has a dozen, and several files are put into them ten times a second. */
+const made = new Set<string>()
+const MOST_MADE = 10_000
+
+function madeFolder(path: string): boolean {
+  if (made.has(path)) return true
+  if (made.size >= MOST_MADE) made.clear()
+  made.add(path)
+  return false
+}
+
 async function put(path: string, bytes: Uint8Array, durable: boolean) {
-  await mkdir(dirname(path), { recursive: true })
   const temporary = `${path}.new`
-  const file = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | (durable ? O_DSYNC : 0), 0o644)
+  if (!madeFolder(dirname(path))) mkdirSync(dirname(path), { recursive: true })
+  if (!durable) {
+    writeFileSync(temporary, bytes)
+    return renameSync(temporary, path)
+  }
+  const file = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_DSYNC, 0o644)
   try {
     await file.writeFile(bytes)
   } finally {
     await file.close()
   }
-  await rename(temporary, path)
+  renameSync(temporary, path)
 }
 
 async function syncFolder(path: string) {

@@ -15,7 +15,7 @@ export type Params = {
   entries(): NewEntry[]
   deliveries(): Delivery[]
   /** CommandUUIDs. */
-  commands(): string[]
+  commands(name: string): string[]
 }
 
 export function readParams(value: unknown): Params {
@@ -46,7 +46,7 @@ export function readParams(value: unknown): Params {
     },
     entries: () => readEntries(value.entries),
     deliveries: () => listOf(value.deliveries, MAX_DELIVERIES).map(readDelivery),
-    commands: () => listOf(value.commands, MAX_DELIVERIES).map(item => uuid(item, 'command')),
+    commands: name => listOf(value[name], MAX_DELIVERIES).map(item => uuid(item, name)),
   }
 }
 

@@ -289,14 +289,15 @@ const delivery = (fields: Partial<Delivery> = {}): Delivery => ({
   counted: true,
   ...fields,
 })
-const verdictsOf = async (edge: Client, deliveries: Delivery[]) => (await edge.deliver({ deliveries })).verdicts
+const verdictsOf = async (edge: Client, deliveries: Delivery[]) =>
+  (await edge.deliver({ deliveries, answered: [] })).verdicts
 
 test('a command is granted once on however many edges, until its answer, and after a restart as before', async () => {
   const first = await start()
   const [one, two] = [delivery(), delivery()]
   assert.deepEqual(await verdictsOf(first.edge, [one, two, one]), ['granted', 'granted', 'again'])
   assert.deepEqual(
-    await first.edge.answered({ commands: [one.command, uuid()] }).then(({ unknown }) => unknown.length),
+    await first.edge.deliver({ deliveries: [], answered: [one.command, uuid()] }).then(({ unknown }) => unknown.length),
     1,
   )
   assert.deepEqual(await verdictsOf(first.edge, [one, two]), ['answered', 'again'])
@@ -304,6 +305,15 @@ test('a command is granted once on however many edges, until its answer, and aft
   const again = await start(first.dir)
   assert.deepEqual(await verdictsOf(again.edge, [one, two, delivery()]), ['answered', 'again', 'granted'])
   await again.close()
+})
+
+test('an answer and the next delivery travel together, and the answer counts first', async () => {
+  const { edge, close } = await start()
+  const one = delivery()
+  await verdictsOf(edge, [one])
+  const { verdicts, unknown } = await edge.deliver({ deliveries: [one, delivery()], answered: [one.command] })
+  assert.deepEqual([verdicts, unknown], [['answered', 'granted'], []])
+  await close()
 })
 
 test('ten devices are erased within a day, whoever asks and however often the ledger starts again', async () => {
@@ -337,8 +347,7 @@ test('a change of trust reaches ten devices in its first hour, and then all', as
 
 test('nobody but an edge delivers, and what is no delivery is refused', async () => {
   const { desk, sockets, close } = await start()
-  await assert.rejects(desk.deliver({ deliveries: [] }), { code: 'FORBIDDEN' })
-  await assert.rejects(desk.answered({ commands: [] }), { code: 'FORBIDDEN' })
+  await assert.rejects(desk.deliver({ deliveries: [], answered: [] }), { code: 'FORBIDDEN' })
   const rpc = rpcClient({ path: sockets.edge, name: 'ledger' })
   for (const deliveries of [
     1,
@@ -348,8 +357,14 @@ test('nobody but an edge delivers, and what is no delivery is refused', async ()
     [{ ...delivery(), counted: 1 }],
     [{ ...delivery(), class: 'A' }],
   ])
-    await assert.rejects(rpc.call('deliver', { deliveries }), { code: 'BAD_REQUEST' }, JSON.stringify(deliveries))
-  await assert.rejects(rpc.call('deliver', { deliveries: Array(1001).fill(delivery()) }), { code: 'LIMIT' })
+    await assert.rejects(
+      rpc.call('deliver', { deliveries, answered: [] }),
+      { code: 'BAD_REQUEST' },
+      JSON.stringify(deliveries),
+    )
+  await assert.rejects(rpc.call('deliver', { deliveries: Array(1001).fill(delivery()), answered: [] }), {
+    code: 'LIMIT',
+  })
   rpc.close()
   await close()
 })
@@ -388,6 +403,6 @@ test('while the control log says frozen, nothing is granted', async () => {
   const at = Math.floor(Date.now() / 1000)
   const entry = canonical({ type: 'freeze', unique: 'freeze:0a', at, watch: 'a-rule' })
   await watch.append({ log: 'control', entries: [{ entry }] })
-  await assert.rejects(edge.deliver({ deliveries: [delivery()] }), { code: 'UNAVAILABLE' })
+  await assert.rejects(edge.deliver({ deliveries: [delivery()], answered: [] }), { code: 'UNAVAILABLE' })
   await close()
 })

@@ -118,8 +118,9 @@ function methodsOf(caller: Caller, ledger: Ledger): Record<string, Method> {
     proofs: method(params => ledger.proofs({ keys: params.texts('keys'), cosigned: params.flag('cosigned') })),
     control: method(params => ledger.control({ from: params.count('from') })),
     ...(caller === 'edge' && {
-      deliver: method(params => ledger.deliver({ deliveries: params.deliveries() })),
-      answered: method(params => ledger.answered({ commands: params.commands() })),
+      deliver: method(params =>
+        ledger.deliver({ deliveries: params.deliveries(), answered: params.commands('answered') }),
+      ),
     }),
   }
 }

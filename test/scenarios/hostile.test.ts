@@ -10,7 +10,9 @@ import { createFleet, inParallel } from '../../simulator/fleet.ts'
 import type { Answer } from '../../simulator/http.ts'
 import { mdmSignature } from '../../simulator/identity.ts'
 import { openHome } from '../../src/cli/client.ts'
+import { socketPath } from '../../src/cli/home.ts'
 import { approve, loadPasskey } from '../../src/cli/passkey.ts'
+import { ledgerClient } from '../../src/ledger/client.ts'
 import { canonical } from '../../src/trust/canonical.ts'
 import { invitationDigest } from '../../src/trust/invitation.ts'
 import { commandUuid } from '../../src/trust/token.ts'
@@ -74,11 +76,11 @@ function memory(): number {
   )
 }
 
-/** A digest of every table, and the ledger's size. Left out: journals of what was refused, and when a device was last seen. */
+/** A digest of every table, and the ledger's size. Left out: journals and findings of what was refused, and when a device was last seen. */
 async function stored(without = ''): Promise<Record<string, string>> {
   const { rows } = await world.home.database.query<{ name: string; digest: string }>(await digests(), [without])
-  const checkpoint = await (await fetch(`${world.home.urls.ledger}/main/checkpoint`)).text()
-  return Object.fromEntries([...rows.map(({ name, digest }) => [name, digest]), ['ledger', checkpoint.split('\n')[1]!]])
+  const logged = String(await entriesLogged())
+  return Object.fromEntries([...rows.map(({ name, digest }) => [name, digest]), ['ledger', logged]])
 }
 
 let digestsQuery: string | undefined
@@ -109,6 +111,18 @@ function isClear({ status, body, headers }: Answer, expected: readonly number[])
     assert.equal(text, 'Not found\n')
     assert.equal(headers.connection, 'close')
   } else if (status >= 400) assert.match(text, /^[A-Z_]{4,20}: [A-Z].{5,200}\.\n$/)
+}
+
+let read = 0
+let entries = 0
+/** Entries of the main log that are no findings. */
+async function entriesLogged(): Promise<number> {
+  const ledger = ledgerClient({ path: socketPath(world.home.home, 'ledger', 'cli') })
+  const { checkpoint } = await ledger.checkpoint({ log: 'main' })
+  for (const size = Number(checkpoint.split('\n')[1]); read < size; read++)
+    if (!(await ledger.entry({ log: 'main', index: read })).entry.includes('"type":"finding"')) entries++
+  ledger.close()
+  return entries
 }
 
 /** Nobody else noticed anything. */

@@ -59,7 +59,7 @@ export function testLog({ ledger, trusted }: Pick<TestRoster, 'ledger' | 'truste
     },
 
     /** The ledger's signed word that these commands may go out. */
-    grant(commands: string[], time: number): Omit<Granted, 'verdicts'> {
+    grant(commands: string[], time: number): Pick<Granted, 'statement' | 'signature'> {
       const statement = canonical({ commands, time })
       return {
         statement,

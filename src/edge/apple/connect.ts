@@ -42,11 +42,10 @@ export async function connect(proof: Proof, context: Context): Promise<Passed | 
     await context.writeback.flush()
     await context.store.fail(voucher.device, channel, null, 'command-unreadable')
   }
-  const [first] = await Promise.all([
-    context.store.connect(answerOf(message, voucher, channel)),
-    noteAnswer(message, voucher, context),
-  ])
-  return handOut(first, identity, channel, context)
+  const first = await context.store.connect(answerOf(message, voucher, channel))
+  // In one call to the ledger, which takes answers first. The device hears nothing before both are on disk.
+  const [reply] = await Promise.all([handOut(first, identity, channel, context), noteAnswer(message, voucher, context)])
+  return reply
 }
 
 /** What is next, passing over what the turnstile refuses and what has to wait. */
