@@ -155,6 +155,7 @@ test('a wrong field is told what it should be, the button stays where it is when
   const browser = await openBrowser()
   try {
     const { page: tab } = await openTab(browser)
+    const second = join(home, 'demo/demo-second.passkey')
     const { origin } = new URL(/http:\S+(?=#passkey)/.exec(said)![0])
     await tab.goto(/http:\S+#passkey=\S+/.exec(said)![0])
     await tab.getByRole('button', { name: 'Sign in as demo-owner' }).click()
@@ -183,6 +184,9 @@ test('a wrong field is told what it should be, the button stays where it is when
     for (const warning of ['I know that this cannot be undone', 'I know what this command does: this page does not'])
       await tab.getByText(warning).click()
     await tab.getByRole('button', { name: 'Approve with your passkey' }).click()
+    await tab.getByText('It waits for another member').waitFor()
+    const order = new URL(tab.url()).pathname.split('/').at(-1)!
+    await promisify(execFile)(bulkhead, ['order', 'approve', order, '--home', home, '--passkey', second])
     await tab.getByText('Done, 1 refused').waitFor()
     await tab.getByText('It does not know this command (MCMDMErrorDomain 12021)').waitFor()
   } finally {
