@@ -1,7 +1,8 @@
-// npm run bench [-- --short] [--devices N] [--json] [--turnstile | --ledger]: starts Bulkhead in a temporary home, measures it from outside, prints a table.
+// npm run bench [-- --short] [--devices N] [--json] [--turnstile | --ledger | --check]: starts Bulkhead in a temporary home, measures it from outside, prints a table.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureCheck } from './check.ts'
 import { startInstallation } from './installation.ts'
 import { measureLedger } from './ledger.ts'
 import { measure, type Size } from './plan.ts'
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     turnstile: { type: 'boolean', default: false },
     ledger: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     devices: { type: 'string' },
     home: { type: 'string' }, // given by npm scripts for every command; the measurement has a home of its own
@@ -27,6 +29,10 @@ const began = performance.now()
 const say = (line: string) =>
   void process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}\n`)
 
+if (values.check) {
+  process.stdout.write(measureCheck())
+  process.exit(0)
+}
 if (values.turnstile) {
   process.stdout.write(await measureTurnstile(say))
   process.exit(0)

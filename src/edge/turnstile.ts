@@ -42,7 +42,7 @@ import { decodeVkey, publicKeyObject } from '../wire/tlog/note.ts'
 declare const passed: unique symbol
 export type Passed = { readonly bytes: Buffer; readonly contentType: string; readonly [passed]: true }
 const pass = (bytes: Uint8Array, contentType: string) =>
-  ({ bytes: Buffer.from(bytes), contentType }) as unknown as Passed
+  ({ bytes: Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), contentType }) as unknown as Passed
 
 const XML = 'application/xml; charset=utf-8'
 
@@ -284,7 +284,7 @@ export function passCommand(verified: VerifiedOrder, delivery: Delivery, gate: G
   requireDeliverable(verified, delivery, gate)
   const command = commandUuid(verified.order.id, delivery.voucher.device, delivery.channel, delivery.serial)
   requireAll([PERMIT_GUARD], { permits, command })
-  return pass(Buffer.from(fill(verified, delivery)), XML)
+  return pass(Buffer.from(fill(verified, delivery, command)), XML)
 }
 
 const PERMIT_SECONDS = 60
@@ -318,7 +318,7 @@ function isSerialOf(order: Order | StandingOrder, serial: number, now: number): 
   return serial === 0 || ('trigger' in order && order.trigger === 'daily' && serial === dayOf(now))
 }
 
-function fill(verified: VerifiedOrder, { voucher, channel, serial, fills }: Delivery): string {
+function fill(verified: VerifiedOrder, { voucher, fills }: Delivery, command: string): string {
   let text = verified.body
   for (const hole of verified.order.holes) {
     if (hole === 'allowed-queries') {
@@ -326,18 +326,12 @@ function fill(verified: VerifiedOrder, { voucher, channel, serial, fills }: Deli
       text = text.replace('<string>{{allowed-queries}}</string>', list.join(''))
       continue
     }
-    const value = holeValue(hole, verified.order.id, voucher, channel, serial) ?? fills[hole]
+    const value = hole === 'command-uuid' ? command : hole === 'device-id' ? voucher.device : fills[hole]
     if (value === undefined || !/^[A-Za-z0-9+/=_.-]{0,200000}$/.test(value))
       throw new Refusal('fill', `Nothing to fill ${hole} with.`)
     text = text.replace(`{{${hole}}}`, value)
   }
   return text
-}
-
-function holeValue(hole: Hole, order: string, voucher: Voucher, channel: string, serial: number): string | undefined {
-  if (hole === 'command-uuid') return commandUuid(order, voucher.device, channel, serial)
-  if (hole === 'device-id') return voucher.device
-  return undefined
 }
 
 type ProfileFacts = { parts: ProfileParts; invitation: Invitation; gate: Gate }

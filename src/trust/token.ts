@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 
 /** A path token: base64url(id, 16 bytes ‖ HMAC-SHA256(key, kind ‖ id), 16 bytes). Checked in memory before anything else happens to a request. */
 export type TokenKind = 'invitation' | 'device'
@@ -31,7 +31,6 @@ export function uuidText(bytes: Uint8Array): string {
 
 /** The CommandUUID of a delivery: worked out from order, device, channel and serial, so a repeated delivery repeats it and no table can change it. */
 export function commandUuid(order: string, device: string, channel = '', serial = 0): string {
-  return uuidText(
-    createHash('sha256').update(`bulkhead-command/v1\n${order}\n${device}\n${channel}\n${serial}`).digest(),
-  )
+  const hex = hash('sha256', `bulkhead-command/v1\n${order}\n${device}\n${channel}\n${serial}`, 'hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
