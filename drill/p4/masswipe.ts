@@ -85,7 +85,7 @@ async function replay(world: World, say: Say, count: number, hours: number) {
   )
   const most = BUDGET * Math.ceil(hours / 24)
   const together = wiped(fleet).length
-  const waited = await raisedByOwners(world, clock, members, fleet)
+  const waited = await raisedByOwners(clock, members, fleet)
   const plain = await plainWipe(world, Math.min(count, 500))
   say(`The plain baseline: ${plain}.`)
   return {
@@ -185,12 +185,7 @@ async function weaken(members: ReturnType<typeof controlOf>) {
 }
 
 /** Two owners may change the roster, so they may raise a budget. What it takes them is a day, with an entry that everybody sees. */
-async function raisedByOwners(
-  world: World,
-  clock: Clock,
-  members: Members,
-  fleet: readonly CrowdDevice[],
-): Promise<number> {
+async function raisedByOwners(clock: Clock, members: Members, fleet: readonly CrowdDevice[]): Promise<number> {
   const { state } = await members.change(raise, [OWNER, HONEST])
   if (state !== 'done') throw new Error(`Two owners could not change the roster: it is ${state}.`)
   const before = wiped(fleet).length
