@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { test } from 'node:test'
-import { encodeName } from '../wire/pkcs/certificate.ts'
-import { issueCertificate } from '../wire/pkcs/certificate.ts'
+import { encodeName, issueCertificate } from '../wire/pkcs/certificate.ts'
 import { type Attestation, isAttested } from './attestation.ts'
 
 // A maker of authenticators, with a root and an attestation certificate, and one of their keys.
