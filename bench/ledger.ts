@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { silentLog } from '../src/base/log.ts'
 import { ledgerClient } from '../src/ledger/client.ts'
 import { startLedger } from '../src/ledger/server.ts'
@@ -51,6 +52,11 @@ export async function measureLedger(genesis: string, say: (line: string) => void
     await Promise.all([lane(), lane()])
     const rate = Math.round((ENTRIES / (performance.now() - began)) * 1000)
     say(`${rate} entries/s.`)
+    for (let covered = false; !covered; await wait(100))
+      covered = await client.prove({ log: 'main', index: ENTRIES - 1 }).then(
+        () => true,
+        () => false,
+      )
     const times: number[] = []
     for (let n = 0; n < PROOFS; n++) {
       const index = Math.floor((n / PROOFS) * ENTRIES)

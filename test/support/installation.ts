@@ -133,9 +133,9 @@ export async function startInstallation(options: Options = {}) {
     },
     /** The database as its superuser: what an intruder who owns it can do. */
     get database(): Pool {
-      admin ??= new Pool({ ...embeddedDatabase(home, bootstrapRole, secret(home, 'bootstrap'), 'bulkhead'), max: 2 })
-      admin.on('error', () => {})
-      return admin
+      if (admin) return admin
+      admin = new Pool({ ...embeddedDatabase(home, bootstrapRole, secret(home, 'bootstrap'), 'bulkhead'), max: 2 })
+      return admin.on('error', () => {})
     },
     /** Process ids of this home by entry file: `edge`, `vault`, `intake` (two) … */
     pids: (name: string): number[] =>
