@@ -33,11 +33,7 @@ import {
   verifyOrder,
 } from './turnstile.ts'
 
-const keys = () => ({
-  voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
-  seal: Buffer.alloc(32, 9).toString('base64'),
-})
-const roster = testRoster(keys())
+const roster = testRoster()
 const { trusted, owner, approver, operator } = roster
 const NOW = 1_800_000_000
 const DAY = 86_400
@@ -255,7 +251,7 @@ const bad: [name: string, loaded: () => LoadedOrder, code: ErrorCode, message: R
     'an approval signed by the same passkey’s name but another key',
     () => {
       const o = order()
-      return { ...o, approvals: [testRoster(keys()).owner.approve(orderDigest(o.statement, trusted))] }
+      return { ...o, approvals: [testRoster().owner.approve(orderDigest(o.statement, trusted))] }
     },
     'REFUSED',
     /signature does not hold/,
@@ -264,7 +260,7 @@ const bad: [name: string, loaded: () => LoadedOrder, code: ErrorCode, message: R
     'an approval made for another installation',
     () => {
       const o = order()
-      const other = testRoster(keys()).trusted
+      const other = testRoster().trusted
       return { ...o, approvals: [owner.approve(orderDigest(o.statement, other))] }
     },
     'REFUSED',
@@ -594,7 +590,7 @@ test('permits count only with the ledger’s signature, and only at once', () =>
   assert.throws(() => openPermits(statement, signature, NOW + 61, trusted), because('permit-old'))
   assert.throws(() => openPermits(statement, signature, NOW - 61, trusted), because('permit-old'))
   assert.throws(() => openPermits(statement.replace('a', 'b'), signature, NOW, trusted), because('permit-unsigned'))
-  const other = testLog(testRoster(keys())).grant(['a'], NOW)
+  const other = testLog(testRoster()).grant(['a'], NOW)
   assert.throws(() => openPermits(other.statement, other.signature, NOW, trusted), because('permit-unsigned'))
 })
 
@@ -620,7 +616,7 @@ test('a proof for another tree, of another entry, or under a checkpoint that the
     { ...good, proofs: [second!, first!] },
     { ...good, proofs: [{ ...first!, index: 0 }, second!] },
     { ...good, proofs: [{ ...first!, hashes: [] }, second!] },
-    { ...good, checkpoint: testLog(testRoster(keys())).log(order()).evidence(loaded).checkpoint },
+    { ...good, checkpoint: testLog(testRoster()).log(order()).evidence(loaded).checkpoint },
     { ...good, checkpoint: good.checkpoint.replace('/main', '/control') },
     { ...good, checkpoint: good.checkpoint.replace(/\n2\n/, '\n3\n') },
   ]

@@ -31,7 +31,7 @@ import { encodeXmlPlist, type PlistDict } from '../wire/plist/plist.ts'
 import { openCheckpoint } from '../wire/tlog/checkpoint.ts'
 import { verifierOf } from '../wire/tlog/cosignature.ts'
 import { leafHash, verifyInclusion } from '../wire/tlog/merkle.ts'
-import { decodeVkey, publicKeyObject } from '../wire/tlog/note.ts'
+import { decodeVkey } from '../wire/tlog/note.ts'
 
 // The turnstile: the one exit for bytes to a device. Rules of this file:
 // - only these functions make a `Passed`, and the server sends nothing else (a test looks for another way out);
@@ -290,8 +290,7 @@ export function passCommand(verified: VerifiedOrder, delivery: Delivery, gate: G
 const PERMIT_SECONDS = 60
 
 /** What the ledger granted, if it did so just now. Throws a Refusal. */
-export function openPermits(statement: string, signature: string, now: number, { roster }: Trusted): Permits {
-  const key = publicKeyObject(decodeVkey(roster.keys.ledgerMain).publicKey)
+export function openPermits(statement: string, signature: string, now: number, { ledgerKey }: Trusted): Permits {
   const signed = Buffer.from(`${PERMITS_PREFIX}${statement}`)
   const { commands, time } = JSON.parse(statement) as { commands: string[]; time: number } // believed once the guards hold
   requireAll(
@@ -299,7 +298,7 @@ export function openPermits(statement: string, signature: string, now: number, {
       [
         'permit-unsigned',
         'The ledger has not signed these permits.',
-        () => verify(null, signed, key, Buffer.from(signature, 'base64')),
+        () => verify(null, signed, ledgerKey, Buffer.from(signature, 'base64')),
       ],
       ['permit-old', 'The permits are not of now.', () => Math.abs(time - now) <= PERMIT_SECONDS],
     ],

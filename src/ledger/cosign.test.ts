@@ -24,14 +24,7 @@ import { startLedger } from './server.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'bhcos-'))
 after(() => rmSync(place, { recursive: true, force: true }))
-const {
-  genesis,
-  trusted,
-  ledger: keys,
-} = testRoster({
-  voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
-  seal: Buffer.alloc(32, 9).toString('base64'),
-})
+const { genesis, trusted, ledger: keys } = testRoster()
 const vkeys = {
   main: vkeyOf('example.test/main', 1, createPublicKey(keys.main)),
   control: vkeyOf('example.test/control', 1, createPublicKey(keys.control)),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { type KeyObject, randomUUID } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -21,14 +21,7 @@ import { startLedger } from './server.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'blkl-'))
 after(() => rmSync(place, { recursive: true, force: true }))
-const {
-  genesis,
-  trusted,
-  ledger: keys,
-} = testRoster({
-  voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
-  seal: Buffer.alloc(32, 9).toString('base64'),
-})
+const { genesis, trusted, ledger: keys } = testRoster()
 const signingOf = (log: 'main' | 'control') => ({
   origin: `example.test/${log}`,
   key: keys[log],

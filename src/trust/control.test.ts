@@ -10,10 +10,7 @@ import { sha256Hex } from './statement.ts'
 
 // A roster of two owners, one responder and one who is not yet in it.
 
-const base = testRoster({
-  voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
-  seal: Buffer.alloc(32, 9).toString('base64'),
-})
+const base = testRoster()
 const { owner, approver, operator } = base
 const CODE = '0123-4567-89ab-cdef'
 const people = (JSON.parse(base.genesis) as Roster).members

@@ -9,10 +9,7 @@ import { createFollower, FRESH, type Remembered } from './follow.ts'
 
 // Whoever follows the control log believes what adds up under the ledger's signature, and never less or other than before.
 
-const { genesis, trusted, ledger } = testRoster({
-  voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
-  seal: Buffer.alloc(32, 9).toString('base64'),
-})
+const { genesis, trusted, ledger } = testRoster()
 const NOW = 1_800_000_000
 const first = canonical({
   type: 'roster',

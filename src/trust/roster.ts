@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { BulkheadError } from '../base/errors.ts'
+import { decodeVkey, publicKeyObject } from '../wire/tlog/note.ts'
 import { attestationShape } from './attestation.ts'
 import { policyShape, ROLES, type Rules, strictest } from './policy.ts'
 import {
@@ -71,6 +72,7 @@ export type Trusted = {
   genesisDigest: Buffer // 32 bytes
   passkeys: Map<string, Known> // by credential id
   voucherKey: KeyObject
+  ledgerKey: KeyObject // of the main log
   rules: Rules
   time: number
 }
@@ -84,11 +86,13 @@ export function openGenesis(genesis: string, pinnedDigest: string): Trusted {
     })
   const roster = decodeRoster(genesis)
   const voucherKey = spki(roster.keys.voucher)
+  const ledgerKey = publicKeyObject(decodeVkey(roster.keys.ledgerMain).publicKey)
   return {
     roster,
     genesisDigest,
     passkeys: passkeysOf(roster, () => 0),
     voucherKey,
+    ledgerKey,
     rules: strictest([roster.policy]),
     time: 0,
   }

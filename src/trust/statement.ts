@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { canonical, parseCanonical } from './canonical.ts'
+import { parseCanonical } from './canonical.ts'
 import type { Check } from './shape.ts'
 
 /** A statement names its own type, which is also the first line of what is hashed: no digest of one kind is ever one of another. */
@@ -24,8 +24,6 @@ export function statementDigest(type: StatementType, genesisDigest: Buffer, text
 export function decodeStatement<T>(text: string, shape: Check<T>, name: string): T {
   return shape(parseCanonical(text), name)
 }
-
-export const encodeStatement = canonical
 
 export const sha256 = (bytes: Uint8Array | string): Buffer => createHash('sha256').update(bytes).digest()
 export const sha256Hex = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex')

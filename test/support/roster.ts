@@ -28,7 +28,10 @@ const ORIGIN = 'http://localhost:4780'
 const RP_ID = 'localhost'
 
 /** `voucher`: SPKI, `seal`: raw X25519; both base64, as generateVaultKeys returns them. */
-export function testRoster(keys: { voucher: string; seal: string }, options: { delivery?: string } = {}): TestRoster {
+export function testRoster(
+  keys: { voucher: string; seal: string } = nobodysKeys(),
+  options: { delivery?: string } = {},
+): TestRoster {
   const unit = randomUUID()
   const ledger = { main: ed25519(), control: ed25519(), clock: ed25519() }
   const people = {
@@ -69,6 +72,12 @@ export function testRoster(keys: { voucher: string; seal: string }, options: { d
     ledger,
   }
 }
+
+/** Of a vault that is not asked in this test. */
+const nobodysKeys = () => ({
+  voucher: generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+  seal: Buffer.alloc(32, 9).toString('base64'),
+})
 
 const ed25519 = () => generateKeyPairSync('ed25519').privateKey
 const vkey = (log: string, type: 1 | 4, key: KeyObject) =>
