@@ -81,8 +81,6 @@ let ledger: Place
 before(async () => {
   mkdirSync(join(folder, 'web'))
   writeFileSync(join(folder, 'web/index.html'), '<!doctype html><title>app</title>')
-  mkdirSync(join(folder, 'main'))
-  writeFileSync(join(folder, 'main/checkpoint'), 'a checkpoint\n')
   writeFileSync(join(folder, 'secret'), 'a secret\n')
   desk = await testConsole()
   const http = { host: '127.0.0.1', port: 0 }
@@ -90,7 +88,8 @@ before(async () => {
   const config = { listen: { http }, urls, webDir: join(folder, 'web') }
   app = await startApp({ config, log: silentLog })
   setupApp = await startApp({ config: { ...config, setup: { code: 'abcd2345' } }, log: silentLog })
-  const tiles = await serveTiles({ dir: folder, ...http, log: silentLog })
+  const shown = { head: { note: 'a checkpoint\n' }, cosigned: undefined, tile: () => null }
+  const tiles = await serveTiles({ dir: folder, logs: { main: shown, control: shown }, ...http, log: silentLog })
   servers.push(tiles)
   ledger = { port: await listening(tiles) }
   await startEdge()

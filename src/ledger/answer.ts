@@ -59,11 +59,11 @@ function logged(log: Sequence, index: number): Logged {
   return { index, entry: bytes.toString(), leafHash: leaf.toString('base64') }
 }
 
-/** All under one checkpoint: the newest, for which the asker waits if it does not cover one of them yet, or the last cosigned. */
-async function proofs(log: Sequence, keys: string[], cosigned: boolean): Promise<Proofs> {
+/** All under one checkpoint: a new one where the newest does not cover one of them yet, or the last cosigned. */
+function proofs(log: Sequence, keys: string[], cosigned: boolean): Proofs {
   const indexes = keys.map(key => log.find(key))
   const beyond = (size: number) => indexes.some(index => index !== undefined && index >= size)
-  while (beyond(log.head.size)) await log.publish()
+  if (beyond(log.head.size)) log.publish()
   const { size, note } = cosigned ? cosignedOf(log) : log.head
   if (beyond(size)) throw notCosigned('The last cosigned checkpoint does not cover this yet.')
   const found = indexes.map(index =>

@@ -234,7 +234,7 @@ test('killed between any two steps of keeping a cosigned head, the ledger opens 
     const disk = openDisk()
     const before = await open(disk, dir)
     await before.append('edge', [{ entry: '{"type":"delivery"}' }])
-    const head = await before.publish()
+    const head = before.publish()
     const note = head.note + encodeSignature(line)
     await disk.close()
     const mortal = openDisk()

@@ -1,11 +1,20 @@
-import { constants, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  write,
+  writeFileSync,
+} from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
  * The few things the ledger does with files. Every change goes through here, so a test can stop at each of them.
- * Writes that wait for the disk are asynchronous. Reads are few and small; so are writes that wait for nothing, and a thread for each would
- * cost more than they do.
+ * Only what waits for the disk is asynchronous: writes to durable files. All else is short, and a thread for it costs more than it does.
  *
  * Node's permission model forbids fsync, so durable files are opened with O_DSYNC: each write returns when the disk has it. A
  * folder's names are made durable by a synchronous write to a small file beside it: on a journalling file system (ext4, XFS, btrfs)
@@ -31,13 +40,16 @@ export type Disk = {
 
 export function openDisk(): Disk {
   // One file is appended to at a time: the newest journal segment.
-  let appending: { path: string; file: FileHandle } | undefined
-  async function appendTo(path: string): Promise<FileHandle> {
-    if (appending?.path === path) return appending.file
-    await appending?.file.close()
+  let appending: { path: string; file: number } | undefined
+  const finish = () => {
+    if (appending) closeSync(appending.file)
     appending = undefined
-    await mkdir(dirname(path), { recursive: true })
-    const file = await open(path, O_APPEND | O_CREAT | O_WRONLY | O_DSYNC, 0o600)
+  }
+  async function appendTo(path: string): Promise<number> {
+    if (appending?.path === path) return appending.file
+    finish()
+    mkdirSync(dirname(path), { recursive: true })
+    const file = openSync(path, O_APPEND | O_CREAT | O_WRONLY | O_DSYNC, 0o600)
     appending = { path, file }
     await syncFolder(dirname(path))
     await syncFolder(dirname(dirname(path))) // the folder itself may be new
@@ -48,10 +60,7 @@ export function openDisk(): Disk {
     list: path => absent(() => readdirSync(path).sort(), []),
     put,
     syncFolder,
-    append: async (path, bytes) => {
-      const file = await appendTo(path)
-      await file.appendFile(bytes)
-    },
+    append: async (path, bytes) => writeAll(await appendTo(path), bytes),
     truncate: async (path, length) => {
       const file = await open(path, 'r+')
       try {
@@ -65,7 +74,7 @@ export function openDisk(): Disk {
       made.delete(path)
       return rm(path, { recursive: true, force: true })
     },
-    close: async () => appending?.file.close(),
+    close: async () => finish(),
   }
 }
 
@@ -87,22 +96,26 @@ async function put(path: string, bytes: Uint8Array, durable: boolean) {
     writeFileSync(temporary, bytes)
     return renameSync(temporary, path)
   }
-  const file = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_DSYNC, 0o644)
-  try {
-    await file.writeFile(bytes)
-  } finally {
-    await file.close()
-  }
+  await writeOnce(temporary, O_DSYNC, bytes, 0o644)
   renameSync(temporary, path)
 }
 
-async function syncFolder(path: string) {
-  const file = await open(`${path}.sync`, O_WRONLY | O_CREAT | O_TRUNC | O_SYNC, 0o600)
+const syncFolder = (path: string) => writeOnce(`${path}.sync`, O_SYNC, Buffer.from('.'), 0o600)
+
+async function writeOnce(path: string, flags: number, bytes: Uint8Array, mode: number): Promise<void> {
+  const file = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | flags, mode)
   try {
-    await file.write('.')
+    await writeAll(file, bytes)
   } finally {
-    await file.close()
+    closeSync(file)
   }
+}
+
+async function writeAll(file: number, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; )
+    at += await new Promise<number>((resolve, reject) =>
+      write(file, bytes, at, bytes.length - at, null, (error, written) => (error ? reject(error) : resolve(written))),
+    )
 }
 
 function absent<T>(read: () => T, otherwise: T): T {

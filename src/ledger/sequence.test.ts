@@ -41,6 +41,10 @@ const entriesOf = (count: number, from = 0) => Array.from({ length: count }, (_,
 const indexes = (outcomes: Outcome[]) => outcomes.map(outcome => (outcome as Appended).index)
 const check = (dir: string) => fsck({ disk: openDisk(), dir, log: 'main', signing: publicSigning })
 const append = (ledger: ReturnType<typeof ledgerFor>, entries: NewEntry[]) => ledger.append({ log: 'main', entries })
+const store = (sequence: Sequence) => {
+  sequence.publish()
+  return sequence.store()
+}
 
 test('an appended entry is promised at once and proved under the next checkpoint', async () => {
   const { sequence, ledger, disk } = await open(newDir())
@@ -48,7 +52,7 @@ test('an appended entry is promised at once and proved under the next checkpoint
   const promise = openPromise(Buffer.from(first!.promise, 'base64'), log.publicKey)
   assert.deepEqual(promise, { origin: 'office/main', leafHash: first!.leafHash, maxIndex: 0, time: START })
   await assert.rejects(ledger.prove({ log: 'main', index: 0 }), { code: 'UNAVAILABLE' })
-  await sequence.publish()
+  await store(sequence)
   const { hashes, checkpoint, size } = await ledger.prove({ log: 'main', index: 0 })
   assert.equal(size, 3)
   const proof = { index: 0, hashes: hashes.map(hash => Buffer.from(hash, 'base64')), checkpoint: checkpoint! }
@@ -61,7 +65,7 @@ test('every proof of a log of some thousand entries verifies, over bundles, tail
   const dir = newDir()
   const first = await open(dir)
   for (let at = 0; at < 1500; at += 250) await append(first.ledger, entriesOf(250, at))
-  const early = await first.sequence.publish()
+  const early = first.sequence.publish()
   await append(first.ledger, entriesOf(37, 1500))
   await first.disk.close()
   const { sequence, ledger, disk } = await open(dir)
@@ -147,14 +151,14 @@ test('a refused entry does not hold up the others', async () => {
   assert.deepEqual([(outcomes[0] as Appended).index, (outcomes.at(-1) as Appended).index], [0, 1])
   const [mismatch] = await append(ledger, [{ ...entryOf(5), unique: 'group:6' }])
   assert.equal((mismatch as Refusal).code, 'BAD_REQUEST')
-  assert.equal((await sequence.publish()).size, 2)
+  assert.equal(sequence.publish().size, 2)
   await disk.close()
 })
 
 test('what is not there, or not yet covered, has no proof', async () => {
   const { sequence, ledger, disk } = await open(newDir())
   await append(ledger, entriesOf(5))
-  await sequence.publish()
+  await store(sequence)
   await append(ledger, entriesOf(1, 5))
   const code = (code: string) => ({ code })
   await assert.rejects(ledger.prove({ log: 'main', index: 5 }), code('UNAVAILABLE'))
@@ -173,9 +177,9 @@ test('the time of a checkpoint never runs backwards, and a machine whose clock d
   let now = START
   const { sequence, disk } = await open(dir, openDisk(), () => now)
   now -= 3_600_000
-  assert.equal((await sequence.publish()).time, START / 1000)
+  assert.equal(sequence.publish().time, START / 1000)
   now = START + 7000
-  assert.equal((await sequence.publish()).time, START / 1000 + 7)
+  assert.equal(sequence.publish().time, START / 1000 + 7)
   await disk.close()
   await assert.rejects(
     open(dir, openDisk(), () => START - 3_600_000),
@@ -188,7 +192,7 @@ test('a journal cut at any byte keeps every whole entry, drops the torn one, and
   const { sequence, ledger, disk } = await open(origin)
   for (let at = 0; at < 258; at += 1)
     if (at % 64 === 0 || at > 255) await append(ledger, entriesOf(at > 255 ? 1 : 64, at))
-  await sequence.publish()
+  await store(sequence)
   const covered = sequence.head
   await append(ledger, entriesOf(3, 258))
   const roots = new Map([[covered.size, covered.root.toString('hex')]])
@@ -223,7 +227,7 @@ test('a journal cut below the last checkpoint is a fault, and nothing is signed 
   const dir = newDir()
   const { sequence, ledger, disk } = await open(dir)
   await append(ledger, entriesOf(5))
-  await sequence.publish()
+  await store(sequence)
   await disk.close()
   const segment = join(dir, 'journal', readdirSync(join(dir, 'journal'))[0]!)
   const bytes = readFileSync(segment)
@@ -270,12 +274,13 @@ test('a ledger killed at any step keeps what it promised and never shows two roo
     const dir = newDir()
     const promised = new Map<number, string>()
     const roots = new Map<number, string>()
+    const shown = ({ size, root }: { size: number; root: Buffer }) => {
+      assert.equal(roots.get(size) ?? root.toString('hex'), root.toString('hex'))
+      roots.set(size, root.toString('hex'))
+    }
     const seen = () => {
       const note = openDisk().read(join(dir, 'checkpoint'))
-      if (!note) return
-      const head = openHead(publicSigning, note.toString())
-      assert.equal(roots.get(head.size) ?? head.root.toString('hex'), head.root.toString('hex'))
-      roots.set(head.size, head.root.toString('hex'))
+      if (note) shown(openHead(publicSigning, note.toString()))
     }
     const disk = dyingDisk(steps)
     try {
@@ -288,7 +293,8 @@ test('a ledger killed at any step keeps what it promised and never shows two roo
         const entries = entriesOf(count, from)
         for (const [at, outcome] of (await append(ledger, entries)).entries())
           promised.set((outcome as Appended).index, entries[at]!.entry)
-        await sequence.publish()
+        shown(sequence.publish()) // seen by everybody before its files are there
+        await sequence.store()
         seen()
       }
       survived = true
@@ -299,6 +305,7 @@ test('a ledger killed at any step keeps what it promised and never shows two roo
     seen()
     const again = await open(dir)
     seen()
+    assert.ok(again.sequence.head.size >= Math.max(0, ...roots.keys()), 'the past that was shown is still there')
     for (const [index, entry] of promised) assert.equal(again.sequence.entry(index).bytes.toString(), entry)
     assert.deepEqual(check(dir).findings, [], `after ${steps} steps`)
     await again.disk.close()
@@ -313,7 +320,7 @@ test('after a failed write the ledger appends nothing more', async () => {
   await assert.rejects(append(ledger, entriesOf(1)), { code: 'UNAVAILABLE' })
   assert.ok(sequence.broken)
   assert.equal(await ledger.find({ log: 'main', unique: 'group:0' }), null)
-  assert.equal((await sequence.publish()).size, 0)
+  assert.equal(sequence.publish().size, 0)
   await disk.close()
 })
 
@@ -321,7 +328,7 @@ test('fsck finds a changed bundle, a changed tile, a missing tile, a forged and 
   const dir = newDir()
   const { sequence, ledger, disk } = await open(dir)
   await append(ledger, entriesOf(300))
-  await sequence.publish()
+  await store(sequence)
   await disk.close()
   assert.deepEqual(check(dir), { size: 300, findings: [] })
   const places = (path: string, change: (bytes: Buffer) => Buffer | null) => {
@@ -369,7 +376,7 @@ test('journal segments that full bundles hold are forgotten, and a restart needs
     )
   const segments = () => readdirSync(join(dir, 'journal'))
   assert.equal(segments().length, 3)
-  await sequence.publish()
+  await store(sequence)
   assert.equal(segments().length, 1)
   assert.ok(Number(segments()[0]) > 600)
   await disk.close()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import { leafHash, treeRoot } from '../wire/tlog/merkle.ts'
 import { encodePromise } from '../wire/tlog/promise.ts'
-import { TILE_WIDTH, type Tile } from '../wire/tlog/tile.ts'
+import { encodeBundle, TILE_WIDTH, type Tile } from '../wire/tlog/tile.ts'
 import {
   type Appended,
   type Caller,
@@ -28,8 +28,8 @@ import { UniqueIndex } from './unique.ts'
  * One log. The order that survives a crash at any step:
  *   1. an entry gets its index, in memory; nobody is told
  *   2. the journal has it on disk                         → its promise is signed and answered
- *   3. tiles and bundles are on disk                      (remade from the journal where a crash lost them)
- *   4. the checkpoint over them is signed and on disk     → everybody sees it
+ *   3. a checkpoint over all of that is signed            → everybody sees it, with tiles from memory
+ *   4. tiles and bundles are on disk, then the checkpoint (about once a second; remade from the journal where a crash lost them)
  *   5. journal segments that full bundles hold are forgotten
  * A checkpoint covers only what step 2 has done, in journal order: a restart finds the same entries at the same indexes, so the same root.
  */
@@ -61,7 +61,7 @@ export class Sequence {
   readonly #signing: Signing
   readonly #state: LogState
   readonly #clock: () => number
-  readonly #store: Store
+  readonly #files: Store
   readonly #tree = new HashTree()
   readonly #unique = new UniqueIndex()
   #journal!: Journal
@@ -72,7 +72,8 @@ export class Sequence {
   #head!: Head
   #cosigned: Head | undefined
   #flushing: Promise<void> | undefined
-  #publishing: Promise<Head> | undefined
+  #storing: Promise<void> | undefined
+  #stored: Head | undefined
   #broken: unknown
 
   private constructor({ disk, dir, log, signing, clock, state }: SequenceOptions) {
@@ -80,7 +81,7 @@ export class Sequence {
     this.#state = state ?? stateless
     this.#signing = signing
     this.#clock = clock
-    this.#store = new Store(disk, dir)
+    this.#files = new Store(disk, dir)
   }
 
   /** Recovers the log and publishes a checkpoint of now. Throws rather than sign a second past. */
@@ -97,6 +98,11 @@ export class Sequence {
   /** The last head that witnesses signed, with their lines. Undefined while none has. */
   get cosigned(): Head | undefined {
     return this.#cosigned
+  }
+
+  /** The head whose tiles are in their files. */
+  get stored(): Head | undefined {
+    return this.#stored
   }
 
   /** What is on disk and no checkpoint covers yet. */
@@ -198,27 +204,13 @@ export class Sequence {
     return sign(null, Buffer.from(`${prefix}${statement}`), this.#signing.key)
   }
 
-  /** Writes tiles, signs and publishes a checkpoint over all that is on disk. Also without growth: then only its time is new. */
-  publish(): Promise<Head> {
-    this.#publishing ??= this.#publish(tilesOfGrowth(this.#head.size, this.#durable), this.#durable).finally(() => {
-      this.#publishing = undefined
-    })
-    return this.#publishing
-  }
-
-  async #publish(tiles: Tile[], size: number): Promise<Head> {
-    await this.#store.write(tiles, {
-      hashes: (level, index, width) => this.#tree.tile(level, index, width),
-      entries: (first, count) => this.#entries(first, count),
-    })
+  /** Signs a checkpoint over all that is on disk. Also without growth: then only its time is new. */
+  publish(): Head {
     // Time never runs backwards, whatever the machine's clock does.
     const time = Math.max(Math.floor(this.#clock() / 1000), this.#head?.time ?? 0)
-    const bare = signHead(this.#signing, size, treeRoot(size, this.#tree.read), time)
-    const head = this.#carried(bare)
-    await this.#store.putCheckpoint(head.note)
-    this.#head = head
-    await this.#forget(tiles, size)
-    return head
+    const size = this.#durable
+    this.#head = this.#carried(signHead(this.#signing, size, treeRoot(size, this.#tree.read), time))
+    return this.#head
   }
 
   /** Witnesses signed size and root, not the time: their lines hold for every head of that size. */
@@ -226,12 +218,39 @@ export class Sequence {
     return this.#cosigned?.size === head.size ? withLines(head, linesOf(this.#cosigned)) : head
   }
 
+  /** Writes the head and its tiles to their files, for the next start and for whoever checks them. */
+  store(): Promise<void> {
+    this.#storing ??= this.#store(tilesOfGrowth(this.#stored!.size, this.#head.size), this.#head).finally(() => {
+      this.#storing = undefined
+    })
+    return this.#storing
+  }
+
+  async #store(tiles: Tile[], head: Head): Promise<void> {
+    await this.#files.write(tiles, {
+      hashes: (level, index, width) => this.#tree.tile(level, index, width),
+      entries: (first, count) => this.#entries(first, count),
+    })
+    await this.#files.putCheckpoint(head.note)
+    this.#stored = head
+    await this.#forget(tiles, head.size)
+  }
+
   /** Keeps a head of ours that witnesses have signed; their lines come into the checkpoint too where it is still of that size. One call at a time. */
   async cosign(head: Head): Promise<void> {
-    await this.#store.putCosigned(head.note)
+    while (this.#stored!.size < head.size) await this.store() // the files never hold a cosigned head beyond their own
+    await this.#files.putCosigned(head.note)
     this.#cosigned = head
-    await this.#publishing?.catch(() => {}) // it may have been signed before these lines were there
-    if (this.#head.size === head.size) await this.publish()
+    if (this.#head.size === head.size) this.publish()
+  }
+
+  /** A tile under the head, as far as memory has it: all hashes, and the entries that are in no full bundle yet. */
+  tile({ level, index, width }: Tile): Buffer | null {
+    const leaves = (index * TILE_WIDTH + width) * (level === 'entries' ? 1 : TILE_WIDTH ** level)
+    if (leaves > this.#head.size) return null
+    if (level !== 'entries') return this.#tree.tile(level, index, width)
+    const first = index * TILE_WIDTH
+    return first < this.#bundled ? null : encodeBundle(this.#entries(first, width))
   }
 
   /** Full bundles are read from disk from now on. */
@@ -240,12 +259,12 @@ export class Sequence {
     this.#tail.splice(0, bundled - this.#bundled)
     this.#bundled = bundled
     await this.#journal.trim(bundled)
-    await this.#store.dropPartials(tiles)
+    await this.#files.dropPartials(tiles)
   }
 
   /** Waits for what is under way with the disk. */
   async settle(): Promise<void> {
-    await Promise.allSettled([this.#flushing, this.#publishing])
+    await Promise.allSettled([this.#flushing, this.#storing])
   }
 
   /** An entry on disk. Throws NOT_FOUND. */
@@ -276,14 +295,14 @@ export class Sequence {
   /** Entries of one bundle. */
   #entries(first: number, count: number): Buffer[] {
     if (first >= this.#bundled) return this.#tail.slice(first - this.#bundled, first - this.#bundled + count)
-    const bundle = this.#store.readBundle(Math.floor(first / TILE_WIDTH))
+    const bundle = this.#files.readBundle(Math.floor(first / TILE_WIDTH))
     if (!bundle) throw new BulkheadError('INTERNAL', 'An entry bundle is missing.', { remedy: 'Run fsck.' })
     return bundle.slice(first % TILE_WIDTH, (first % TILE_WIDTH) + count)
   }
 
   async #recover({ disk, dir }: SequenceOptions) {
     for (let index = 0; ; index++) {
-      const bundle = this.#store.readBundle(index)
+      const bundle = this.#files.readBundle(index)
       if (!bundle) break
       for (const entry of bundle) this.#add(entry)
       this.#bundled += TILE_WIDTH
@@ -293,7 +312,7 @@ export class Sequence {
     this.#durable = this.#tree.size
     const head = this.#readHead()
     this.#cosigned = this.#readCosigned()
-    await this.#publish(tilesToRepair(head?.size ?? 0, this.#durable), this.#durable)
+    await this.#store(tilesToRepair(head?.size ?? 0, this.#durable), this.publish())
   }
 
   #replay(index: number, entry: Buffer) {
@@ -305,7 +324,7 @@ export class Sequence {
 
   /** The last checkpoint, which what was found must continue. */
   #readHead(): Head | null {
-    const note = this.#store.readCheckpoint()
+    const note = this.#files.readCheckpoint()
     if (note === null) return null
     const head = openHead(this.#signing, note)
     if (head.size > this.#tree.size) throw damaged('Entries under the last checkpoint are missing.')
@@ -321,7 +340,7 @@ export class Sequence {
 
   /** Witnesses hold us to it, so it is checked like the checkpoint. */
   #readCosigned(): Head | undefined {
-    const note = this.#store.readCosigned()
+    const note = this.#files.readCosigned()
     if (note === null) return undefined
     const head = openHead(this.#signing, note)
     if (head.size > this.#tree.size || !treeRoot(head.size, this.#tree.read).equals(head.root))

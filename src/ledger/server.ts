@@ -40,6 +40,8 @@ export type LedgerOptions = {
 export type RunningLedger = { url: string; failed: Promise<unknown>; close(): Promise<void> }
 
 const SEQUENCE_MS = 80 // at least every 100 ms, with some for the work itself
+const STORE_MS = 1000 // the journal has it all before: files are for the next start and for whoever checks them
+const MOST_UNSTORED = 1000 // entries
 const FRESH_MS = 5000 // at least every 10 s: verifiers take 30 s for frozen
 
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
@@ -61,7 +63,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     opened.push(() => ticker.stop())
     const cosigner = startCosigner({ logs: [main, control], witnesses: options.witnesses ?? [], log })
     opened.push(() => cosigner.stop())
-    const tiles = await serveTiles({ dir, ...http, log })
+    const tiles = await serveTiles({ dir, logs: { main, control }, ...http, log })
     opened.push(() => closeTiles(tiles))
     for (const server of await listen(options, { main, control }, desk)) opened.push(() => server.close())
     log.info('ledger.started', { main: main.head.size, control: control.head.size })
@@ -125,16 +127,23 @@ function methodsOf(caller: Caller, ledger: Ledger): Record<string, Method> {
   }
 }
 
-/** Publishes what grew, and control's time. A publication that fails is tried again at the next turn. */
+/** Publishes what grew, and control's time, and writes it to its files. A write that fails is tried again at the next turn. */
 function startTicker(logs: Record<LogName, Sequence>, { clock, log }: LedgerOptions) {
   const failure = Promise.withResolvers<unknown>()
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let turn: Promise<unknown> = Promise.resolve()
+  const since = { main: 0, control: 0 }
   async function tend(sequence: Sequence) {
     if (sequence.broken) failure.resolve(sequence.broken)
     const stale = sequence.log === 'control' && clock() - sequence.head.time * 1000 >= FRESH_MS
-    if (sequence.waiting > 0 || stale) await sequence.publish()
+    if (sequence.waiting > 0 || stale) sequence.publish()
+    const { head, stored } = sequence
+    const due =
+      stopped || performance.now() - since[sequence.log] >= STORE_MS || head.size - stored!.size >= MOST_UNSTORED
+    if (head === stored || !due) return
+    since[sequence.log] = performance.now()
+    await sequence.store()
   }
   async function run() {
     const started = performance.now()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { decodeTilePath, narrowBundle, TILE_WIDTH, type Tile, tilePath } from '../wire/tlog/tile.ts'
+import type { LogName } from './api.ts'
 import { COSIGNED } from './store.ts'
 
 /**
@@ -11,25 +12,37 @@ import { COSIGNED } from './store.ts'
  * taken from a request but built anew from what was understood of it; everything else is one identical 404.
  */
 type Found = { type: string; cache: string; body: Buffer }
+/** What a log shows: its head, the last one that witnesses signed, and what of a tile is in memory. Full bundles are in its files. */
+export type Shown = {
+  head: { note: string }
+  cosigned: { note: string } | undefined
+  tile(tile: Tile): Buffer | null
+}
 
 /** Every route there is, below /main/ and /control/, for GET and HEAD. With a slash at its end it stands for all tiles below. */
-export const ROUTES: Record<string, (folder: string, rest: string) => Promise<Found | null>> = {
-  checkpoint: folder => findCheckpoint(folder, 'checkpoint'),
-  [COSIGNED]: folder => findCheckpoint(folder, COSIGNED), // the last one that witnesses signed
-  'tile/': async (folder, rest) => {
+export const ROUTES: Record<string, (log: Shown, folder: string, rest: string) => Promise<Found | null>> = {
+  checkpoint: async log => noteOf(log.head),
+  [COSIGNED]: async log => (log.cosigned ? noteOf(log.cosigned) : null),
+  'tile/': async (log, folder, rest) => {
     const tile = decodeTilePath(`tile/${rest}`)
-    return tile && findTile(folder, tile)
+    return tile && findTile(log, folder, tile)
   },
 }
 const PATH = /^\/(main|control)\/([a-z]{1,20}(?:\/|\.cosigned)?)([0-9a-z/.]{0,60})$/
 const HASH = 32
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 
-export function serveTiles(options: { dir: string; host: string; port: number; log: Log }): Promise<Server> {
+export function serveTiles(options: {
+  dir: string
+  logs: Record<LogName, Shown>
+  host: string
+  port: number
+  log: Log
+}): Promise<Server> {
   const server = createServer(
     { maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5000 },
     (request, response) => {
-      find(options.dir, request.method, request.url)
+      find(options, request.method, request.url)
         .catch(error => {
           options.log.error('ledger.tiles', {}, error)
           return null
@@ -48,21 +61,24 @@ export function serveTiles(options: { dir: string; host: string; port: number; l
   })
 }
 
-async function find(dir: string, method: string | undefined, url: string | undefined): Promise<Found | null> {
+type Place = { dir: string; logs: Record<LogName, Shown> }
+
+async function find({ dir, logs }: Place, method: string | undefined, url: string | undefined): Promise<Found | null> {
   const match = method === 'GET' || method === 'HEAD' ? PATH.exec(url ?? '') : null
   if (!match) return null
-  const [, log, name, rest] = match as unknown as [string, string, string, string]
+  const [, log, name, rest] = match as unknown as [string, LogName, string, string]
   if (!Object.hasOwn(ROUTES, name) || (rest !== '' && !name.endsWith('/'))) return null
-  return ROUTES[name]!(join(dir, log), rest)
+  return ROUTES[name]!(logs[log], join(dir, log), rest)
 }
 
-async function findCheckpoint(folder: string, name: string): Promise<Found | null> {
-  const body = await read(join(folder, name))
-  return body && { type: 'text/plain; charset=utf-8', cache: 'no-store', body }
-}
+const noteOf = ({ note }: { note: string }): Found => ({
+  type: 'text/plain; charset=utf-8',
+  cache: 'no-store',
+  body: Buffer.from(note),
+})
 
-async function findTile(folder: string, tile: Tile): Promise<Found | null> {
-  const body = (await read(join(folder, tilePath(tile)))) ?? (await beginning(folder, tile))
+async function findTile(log: Shown, folder: string, tile: Tile): Promise<Found | null> {
+  const body = log.tile(tile) ?? (await read(join(folder, tilePath(tile)))) ?? (await beginning(folder, tile))
   const cache = tile.width === TILE_WIDTH ? IMMUTABLE : 'public, max-age=60'
   return body && { type: 'application/octet-stream', cache, body }
 }
