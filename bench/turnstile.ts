@@ -8,7 +8,7 @@ import { openOrders } from './orders.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const DEVICES = 500
-const ROUNDS = 5
+const ROUNDS = 6
 const ORDERS = 6
 const CONNECTIONS = 128
 
@@ -72,7 +72,7 @@ async function openSide(name: string, program: string): Promise<Side> {
   await asker.ask({ do: 'scep', connections: 16 })
   await asker.ask({ do: 'enrol', count: DEVICES, connections: 16 })
   const side = { name, installation, asker, order, rates: [], cpu: [], parts: [] }
-  for (let warm = 0; warm < 2; warm++) await round(side)
+  for (let warm = 0; warm < 10; warm++) await round(side)
   return { ...side, rates: [], cpu: [], parts: [] }
 }
 

@@ -92,3 +92,18 @@ test('when the other end is away everybody in the batch is told at once, and lat
   away = false
   assert.equal(await add(5), 5)
 })
+
+test('where calls are dear, what comes soon after one waits and travels together', async () => {
+  const batches: number[][] = []
+  const run = async (items: number[]) => {
+    batches.push(items)
+    return items
+  }
+  const add = batcher<number, number>({ most: 10, parallel: 1, apart: 200, run })
+  await add(1)
+  const later = [add(2)]
+  await new Promise(resolve => setTimeout(resolve, 5))
+  later.push(add(3))
+  await Promise.all(later)
+  assert.deepEqual(batches, [[1], [2, 3]])
+})

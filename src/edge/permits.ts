@@ -11,12 +11,14 @@ type Said = Granted | { known: boolean }
 
 const MOST = 500
 const PARALLEL = 1 // what comes while the ledger writes goes together
+const APART = 10 // ms: each call is a write to disk and a signature, whatever is in it
 
 export function createPermits(ledger: Pick<Ledger, 'deliver'>, clock: () => number, trusted: () => Trusted) {
   /** Answers and deliveries of one turn travel together. Throws UNAVAILABLE, or a Refusal for permits that nobody signed. */
   const say = batcher<Item, Said>({
     most: MOST,
     parallel: PARALLEL,
+    apart: APART,
     async run(items) {
       const deliveries = items.flatMap(item => ('delivery' in item ? [item.delivery] : []))
       const answered = items.flatMap(item => ('answered' in item ? [item.answered] : []))
