@@ -38,6 +38,12 @@ const member = object({
   passkeys: listOf(passkey, 16),
 })
 
+/** `publicKey`: X25519, raw; `operators`: who may read there, all operators where it is left out; `recovery`: how many of how many shares open its key. */
+const unit = object(
+  { id: uuid, alias, publicKey: base64 },
+  { parent: uuid, operators: listOf(uuid, 200), recovery: object({ needed: whole(1, 20), shares: whole(1, 20) }) },
+)
+
 const rosterShape = object({
   type: oneOf('bulkhead-roster/v1'),
   version: whole(0, 1_000_000),
@@ -47,7 +53,7 @@ const rosterShape = object({
   members: listOf(member, 200),
   policy: policyShape,
   app: object({ origin: line, rpId: text(/^[a-z0-9.-]{1,200}$/, 'a host name') }),
-  units: listOf(object({ id: uuid, alias, publicKey: base64 }), 10_000),
+  units: listOf(unit, 10_000),
   keys: object({
     voucher: base64, // Ed25519, SPKI DER: the vault's
     seal: base64, // X25519 raw: what devices report is sealed to it

@@ -14,6 +14,10 @@ export type StatementType =
   | 'bulkhead-freeze/v1'
   | 'bulkhead-thaw/v1'
   | 'bulkhead-cancel/v1'
+  | 'bulkhead-writer/v1'
+  | 'bulkhead-grant/v1'
+  | 'bulkhead-erasure/v1'
+  | 'bulkhead-member-key/v1'
 
 /** SHA-256(type ‖ "\n" ‖ genesis digest ‖ JCS(statement)): the genesis digest keeps a statement of one installation from meaning anything in another. */
 export function statementDigest(type: StatementType, genesisDigest: Buffer, text: string): Buffer {
