@@ -6,10 +6,19 @@ import { readCbor } from './cbor.ts'
 const read = (hex: string) => readCbor(Buffer.from(hex, 'hex')).value
 
 test('numbers, bytes, text, lists and maps decode as RFC 8949 has them', () => {
-  assert.deepEqual(
-    ['00', '17', '1818', '1903e8', '1a000f4240', '20', '3863', '3903e7', 'f4', 'f5', 'f6'].map(read),
-    [0, 23, 24, 1000, 1_000_000, -1, -100, -1000, false, true, null],
-  )
+  assert.deepEqual(['00', '17', '1818', '1903e8', '1a000f4240', '20', '3863', '3903e7', 'f4', 'f5', 'f6'].map(read), [
+    0,
+    23,
+    24,
+    1000,
+    1_000_000,
+    -1,
+    -100,
+    -1000,
+    false,
+    true,
+    null,
+  ])
   assert.deepEqual(read('4401020304'), Buffer.from([1, 2, 3, 4]))
   assert.equal(read('62c3bc'), 'ü')
   assert.deepEqual(read('8301820203820405'), [1, [2, 3], [4, 5]])
