@@ -5,6 +5,7 @@ import {
   startRegistration,
 } from '@simplewebauthn/browser'
 import { type Approval, Refusal } from './api.ts'
+import { requireUnhalted } from './halt.ts'
 import type { Installation } from './installation.ts'
 import { signInSoftware, softwarePasskey } from './softwarepasskey.ts'
 import { type Bytes, fromHex, sha256, toBase64url } from './statement.ts'
@@ -50,8 +51,16 @@ export async function makeMemberPasskey({ rpId, name }: Installation, alias: str
   return { alias, id, publicKey: padded, algorithm, software: false }
 }
 
-/** One gesture over this digest. Only the four parts of an assertion leave this function: never the PRF's output. */
+/** One gesture over this digest; none, where the page has found that the server cannot be believed, before the gesture or during it. */
 export async function sign(digest: Bytes, installation: Installation, alias?: string): Promise<Approval> {
+  requireUnhalted()
+  const approval = await assertion(digest, installation, alias)
+  requireUnhalted()
+  return approval
+}
+
+/** Only the four parts of an assertion leave this function: never the PRF's output. */
+async function assertion(digest: Bytes, installation: Installation, alias?: string): Promise<Approval> {
   const { rpId, members, genesisDigest } = installation
   const software = softwarePasskey(installation)
   if (software && (alias ?? software.alias) === software.alias) return signInSoftware(software, digest, rpId)

@@ -10,13 +10,13 @@ class PageBuffer extends Uint8Array<ArrayBuffer> {
     return copyOf(value as ArrayLike<number>)
   }
   static alloc(size: number, fill = 0): PageBuffer {
-    return new PageBuffer(size).fill(fill)
+    return new PageBuffer(new ArrayBuffer(size)).fill(fill)
   }
   static allocUnsafe(size: number): PageBuffer {
-    return new PageBuffer(size)
+    return new PageBuffer(new ArrayBuffer(size))
   }
   static concat(parts: readonly Uint8Array[]): PageBuffer {
-    const whole = new PageBuffer(parts.reduce((sum, { length }) => sum + length, 0))
+    const whole = new PageBuffer(new ArrayBuffer(parts.reduce((sum, { length }) => sum + length, 0)))
     let at = 0
     for (const part of parts) {
       whole.set(part, at)
@@ -45,7 +45,7 @@ class PageBuffer extends Uint8Array<ArrayBuffer> {
 }
 
 function copyOf(bytes: ArrayLike<number>): PageBuffer {
-  const copy = new PageBuffer(bytes.length)
+  const copy = new PageBuffer(new ArrayBuffer(bytes.length))
   copy.set(bytes)
   return copy
 }
@@ -78,6 +78,14 @@ function encode(bytes: Uint8Array, encoding: Encoding): string {
   if (encoding === 'base64') return base64
   if (encoding === 'base64url') return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
   throw new TypeError(`Bytes cannot be written in ${encoding} here.`)
+}
+
+export function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes) !== undefined
+  } catch {
+    return false
+  }
 }
 
 export { PageBuffer as Buffer }

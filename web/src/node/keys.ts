@@ -1,5 +1,5 @@
 /** Public keys and signatures by WebCrypto, told by the first bytes of the SubjectPublicKeyInfo (RFC 5280, 4.1.2.7). */
-type Kind = { type: 'ed25519' | 'ec' | 'rsa'; algorithm: EcKeyImportParams | Algorithm; octets: number }
+type Kind = { type: 'ed25519' | 'ec' | 'rsa'; algorithm: { name: string; namedCurve?: string }; octets: number }
 export type PageKey = {
   type: 'public'
   asymmetricKeyType: Kind['type']

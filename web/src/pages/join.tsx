@@ -1,9 +1,9 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
+import { findInstallation } from '../installation.ts'
 import { Act, Line } from '../parts/fields.tsx'
 import { Failure, Loading, Page } from '../parts/page.tsx'
 import { makeMemberPasskey } from '../passkey.ts'
-import { findInstallation } from '../session.ts'
 import { Mark } from '../shell.tsx'
 
 /** For somebody who wants to become a member: the passkey stays here, its public part is handed to an owner. Nothing is sent. */
