@@ -9,6 +9,15 @@ const sources = readSources('src', 'bin')
 
 test('no import crosses a wall', () => assert.deepEqual(hits(sources, graphOf(sources)), []))
 
+test('the app takes from the server only what is pure, and nothing from Node itself', () => {
+  const web = graphOf(readSources('web/src'))
+  assert.ok(web.size > 40)
+  const pure = (to: string) => /^(web\/src|src\/trust|src\/wire)\//.test(to) || to === 'src/base/errors.ts'
+  for (const [path, imports] of web)
+    for (const { to } of imports)
+      if (to.startsWith('src/') || to.startsWith('node:') || to === 'computed') assert.ok(pure(to), `${path} → ${to}`)
+})
+
 test('the graph holds every source file, so that an empty graph cannot pass', () => {
   const files = readdirSync(join(import.meta.dirname, '../src'), { recursive: true }).filter(
     path => /\.ts$/.test(String(path)) && !/\.test\.ts$/.test(String(path)),

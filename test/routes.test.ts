@@ -27,19 +27,25 @@ const EDGE: Record<string, readonly string[]> = {
   'd/checkin': ['PUT', 'POST'],
   'd/connect': ['PUT', 'POST'],
 }
-const APP: Record<string, readonly string[]> = { '/setup/options': ['GET'], '/setup': ['POST'], '/api/': [] }
+const APP: Record<string, readonly string[]> = {
+  '/setup/options': ['GET'],
+  '/setup': ['POST'],
+  '/genesis': ['GET'],
+  '/api/': [],
+}
 const LEDGER = ['checkpoint', 'checkpoint.cosigned', 'tile/']
 /** What stands open to those who are not signed in, and what needs a session. */
 const CONSOLE = {
   open: [
     'DELETE /api/session',
+    'GET /api/control',
+    'GET /api/main',
     'GET /api/roster',
     'GET /openapi.json',
     'POST /api/session',
     'POST /api/session/challenge',
   ],
   session: [
-    'GET /api/control',
     'GET /api/devices',
     'GET /api/devices/:name',
     'GET /api/groups',
@@ -85,7 +91,7 @@ before(async () => {
   desk = await testConsole()
   const http = { host: '127.0.0.1', port: 0 }
   const urls = { edge: '', console: desk.url, app: '', ledger: '', edgeTls: '' }
-  const config = { listen: { http }, urls, webDir: join(folder, 'web') }
+  const config = { listen: { http }, urls, webDir: join(folder, 'web'), genesisDigest: 'ab'.repeat(32) }
   app = await startApp({ config, log: silentLog })
   setupApp = await startApp({ config: { ...config, setup: { code: 'abcd2345' } }, log: silentLog })
   const shown = { head: { note: 'a checkpoint\n' }, cosigned: undefined, tile: () => null }

@@ -13,6 +13,7 @@ import type { Owner } from './setup.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'bulkhead-app-'))
 const urls = (consoleUrl: string) => ({ edge: '', console: consoleUrl, app: '', ledger: '', edgeTls: '' })
+const genesisDigest = 'ab'.repeat(32)
 const http = { host: '127.0.0.1', port: 0 }
 let backend: Server
 let app: App
@@ -39,8 +40,8 @@ before(async () => {
   await new Promise<void>(resolve => backend.listen(0, '127.0.0.1', resolve))
   const console = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`
   const common = { log: silentLog, onSetup: (owner: Owner) => void owners.push(owner) }
-  app = await startApp({ ...common, config: { listen: { http }, urls: urls(console), webDir: folder } })
-  const config = { listen: { http }, urls: urls(console), webDir: folder, setup: { code: 'abcd2345' } }
+  app = await startApp({ ...common, config: { listen: { http }, urls: urls(console), webDir: folder, genesisDigest } })
+  const config = { listen: { http }, urls: urls(console), webDir: folder, genesisDigest, setup: { code: 'abcd2345' } }
   setupApp = await startApp({ ...common, config })
 })
 after(async () => {
@@ -131,7 +132,7 @@ test('a request too large for the console is refused here', async () => {
 
 test('with the console away the app says so and stays', async () => {
   const lonely = await startApp({
-    config: { listen: { http }, urls: urls('http://127.0.0.1:1'), webDir: folder },
+    config: { listen: { http }, urls: urls('http://127.0.0.1:1'), webDir: folder, genesisDigest },
     log: silentLog,
   })
   const answer = await ask('/api/devices', { on: lonely })
@@ -145,7 +146,7 @@ test('localhost is ours on both loopback addresses, and where one is taken the a
   const bound = await new Promise(done => other.once('listening', () => done(true)).once('error', () => done(false)))
   if (!bound) return t.skip('this machine has no IPv6')
   const { port } = other.address() as AddressInfo
-  const config = { listen: { http: { host: '127.0.0.1', port } }, urls: urls(''), webDir: folder }
+  const config = { listen: { http: { host: '127.0.0.1', port } }, urls: urls(''), webDir: folder, genesisDigest }
   await assert.rejects(startApp({ config, log: silentLog }), { code: 'PORT_BUSY' })
   await new Promise(resolve => other.close(resolve))
   const both = await startApp({ config, log: silentLog })
@@ -155,8 +156,15 @@ test('localhost is ours on both loopback addresses, and where one is taken the a
 })
 
 test('an app that is not built does not start', async () => {
-  const config = { listen: { http }, urls: urls(''), webDir: join(folder, 'none') }
+  const config = { listen: { http }, urls: urls(''), webDir: join(folder, 'none'), genesisDigest }
   await assert.rejects(startApp({ config, log: silentLog }), { code: 'MISSING_PART' })
+})
+
+test('the page learns what to pin from this machine’s own configuration, and not from the console', async () => {
+  const { text, headers } = await ask('/genesis')
+  assert.deepEqual(JSON.parse(text), { genesisDigest })
+  assert.equal(headers['cache-control'], 'no-store')
+  assert.equal(JSON.parse((await ask('/genesis', { on: setupApp })).text).code, 'NOT_INITIALISED')
 })
 
 test('set-up is there only while nobody owns the installation, and the console is not', async () => {

@@ -13,7 +13,7 @@ import { createSetup, type Owner } from './setup.ts'
  * this machine by its own names and come from the app's own pages; /api goes to the console; set-up only while there is no owner.
  */
 export type AppOptions = {
-  config: Pick<Config, 'listen' | 'urls' | 'webDir' | 'setup'>
+  config: Pick<Config, 'listen' | 'urls' | 'webDir' | 'setup' | 'genesisDigest'>
   log: Log
   onSetup?: (owner: Owner) => Promise<void> | void
 }
@@ -30,7 +30,7 @@ export async function startApp({ config, log, onSetup }: AppOptions): Promise<Ap
   const at = (servers[0]!.address() as AddressInfo).port
   const origin = `http://localhost:${at}`
   const setup = config.setup && createSetup({ code: config.setup.code, origin, rpId: 'localhost' }, Date.now)
-  const place: Place = { setup, proxy, log, onSetup }
+  const place: Place = { setup, proxy, log, onSetup, genesisDigest: config.genesisDigest }
   const handle = (asked: IncomingMessage, answer: ServerResponse) => {
     const path = (asked.url ?? '/').split('?')[0]!
     if (!isOurs(asked, at)) return refuse(answer, 403, 'FORBIDDEN', `The app answers at ${origin} only.`)
@@ -46,6 +46,8 @@ type Place = Pick<AppOptions, 'log'> & {
   setup: ReturnType<typeof createSetup> | undefined
   proxy: ReturnType<typeof createProxy>
   onSetup: AppOptions['onSetup'] | undefined
+  /** From this machine's own configuration, and not from the console: what the page pins. */
+  genesisDigest: string
 }
 type Route = {
   /** With a slash at its end it stands for all below. */
@@ -73,14 +75,20 @@ export const ROUTES: readonly Route[] = [
     handle: (asked, answer, place) => void orRefuse(answer, place, () => setUp(asked, answer, place)),
   },
   {
+    path: '/genesis',
+    methods: ['GET'],
+    handle: (_asked, answer, { setup, genesisDigest }) =>
+      setup ? refuseOwnerless(answer) : sendJson(answer, { genesisDigest }),
+  },
+  {
     path: '/api/',
     methods: [],
-    handle: (asked, answer, { setup, proxy }) =>
-      setup
-        ? refuse(answer, 503, 'NOT_INITIALISED', 'Nobody owns this installation yet.', 'Finish the set-up page.')
-        : proxy(asked, answer),
+    handle: (asked, answer, { setup, proxy }) => (setup ? refuseOwnerless(answer) : proxy(asked, answer)),
   },
 ]
+
+const refuseOwnerless = (answer: ServerResponse) =>
+  refuse(answer, 503, 'NOT_INITIALISED', 'Nobody owns this installation yet.', 'Finish the set-up page.')
 
 const findRoute = (path: string, method: string | undefined, { setup }: Place): Route | undefined =>
   ROUTES.find(

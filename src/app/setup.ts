@@ -6,6 +6,7 @@ import {
 } from '@simplewebauthn/server'
 import { COSEALG, cose, decodeCredentialPublicKey } from '@simplewebauthn/server/helpers'
 import { BulkheadError } from '../base/errors.ts'
+import { attestationIn } from '../trust/attestation.ts'
 import type { Passkey } from '../trust/roster.ts'
 import { alias as aliasShape, digest, listOf } from '../trust/shape.ts'
 import { sha256 } from '../trust/statement.ts'
@@ -70,7 +71,17 @@ export function createSetup({ code, origin, rpId }: SetupPlace, now: () => numbe
     const { credential: made, aaguid } = verified.registrationInfo
     const { key, algorithm } = keyOf(made.publicKey)
     const publicKey = key.export({ format: 'der', type: 'spki' }).toString('base64')
-    const passkey = { id: made.id, publicKey, algorithm, aaguid, software: false, origins: [origin] }
+    // Where the page asked for it. It is kept for a roster that will list authenticators; what it is worth is judged then.
+    const attestation = attestationIn(credential.response.attestationObject, credential.response.clientDataJSON)
+    const passkey = {
+      id: made.id,
+      publicKey,
+      algorithm,
+      aaguid,
+      software: false,
+      origins: [origin],
+      ...(attestation && { attestation }),
+    }
     return { alias, passkey, freezeCodes }
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { BulkheadError } from '../base/errors.ts'
+import { isAttested } from '../trust/attestation.ts'
 import { previousOf } from '../trust/control.ts'
 import { type Budget, CLASSES, ROLES, type Role } from '../trust/policy.ts'
 import { checkRoster, type Member, type Passkey, type Roster } from '../trust/roster.ts'
@@ -33,7 +34,7 @@ function readJson(file: string): unknown {
   }
 }
 
-function editMembers(args: Args, { members: before, app }: Roster): Member[] {
+function editMembers(args: Args, { members: before, app, policy }: Roster): Member[] {
   const members = structuredClone(before)
   const find = (alias: string) => {
     const found = members.find(member => member.alias === alias)
@@ -43,6 +44,7 @@ function editMembers(args: Args, { members: before, app }: Roster): Member[] {
   for (const one of list(args, 'add-member')) {
     const [alias, file] = pair('add-member', one, 'calm-otter=calm-otter.public.json')
     const passkey = readPublicPart(file, app.origin)
+    requireAccepted(alias, passkey, policy)
     const known = members.find(member => member.alias === alias)
     if (known) known.passkeys.push(passkey)
     else
@@ -63,12 +65,28 @@ function editMembers(args: Args, { members: before, app }: Roster): Member[] {
 
 /** What `passkey create`, or the app, wrote for somebody who wants to become a member. */
 function readPublicPart(file: string, origin: string): Passkey {
-  const { id, publicKey, algorithm, software, aaguid } = readJson(file) as Partial<Passkey>
+  const { id, publicKey, algorithm, software, aaguid, attestation } = readJson(file) as Partial<Passkey>
   if (!id || !publicKey || !algorithm || typeof software !== 'boolean')
     throw new BulkheadError('MALFORMED', `${file} is no public part of a passkey.`, {
       remedy: 'Let the person make one: bulkhead passkey create FILE --alias ALIAS, or the page /join of the app.',
     })
-  return { id, publicKey, algorithm, software, origins: [origin], ...(aaguid !== undefined && { aaguid }) }
+  return {
+    id,
+    publicKey,
+    algorithm,
+    software,
+    origins: [origin],
+    ...(aaguid !== undefined && { aaguid }),
+    ...(attestation !== undefined && { attestation }),
+  }
+}
+
+/** A passkey whose approvals would never count is not proposed. */
+function requireAccepted(alias: string, passkey: Passkey, { authenticators }: Roster['policy']) {
+  if (!authenticators || isAttested(passkey, authenticators)) return
+  throw new BulkheadError('REFUSED', `The passkey of ${alias} is by no authenticator that the roster accepts.`, {
+    remedy: 'Let the person use one that is listed in policy.authenticators, at the page /join of the app.',
+  })
 }
 
 function rolesOf(words: string): Role[] {

@@ -4,12 +4,8 @@ import { BulkheadError } from '../base/errors.ts'
 import { recall, remember } from '../base/remember.ts'
 import type { Ledger } from '../ledger/api.ts'
 import { ledgerClient } from '../ledger/client.ts'
-import { type ControlView, createFollower, type Remembered } from '../trust/follow.ts'
+import { type ControlView, createFollower, openMain, type Remembered, requireConsistent } from '../trust/follow.ts'
 import type { Trusted } from '../trust/roster.ts'
-import { openCheckpoint } from '../wire/tlog/checkpoint.ts'
-import { verifierOf } from '../wire/tlog/cosignature.ts'
-import { verifyConsistency } from '../wire/tlog/merkle.ts'
-import { decodeVkey } from '../wire/tlog/note.ts'
 import { openHome, orNotRunning } from './client.ts'
 import { genesisPath, socketPath } from './home.ts'
 
@@ -67,19 +63,12 @@ async function readControl(ledger: Ledger, view: ControlView): Promise<string[]>
   return all
 }
 
-async function readMain(ledger: Ledger, { roster }: Trusted, before: Remembered | undefined): Promise<Remembered> {
+async function readMain(ledger: Ledger, pinned: Trusted, before: Remembered | undefined): Promise<Remembered> {
   const { checkpoint } = await ledger.checkpoint({ log: 'main' })
-  const { size, root } = openCheckpoint(
-    checkpoint,
-    `${roster.name}/main`,
-    verifierOf(decodeVkey(roster.keys.ledgerMain)),
-  )
-  const now = { size, root: root.toString('hex') }
-  if (!before || before.size === 0) return now
-  if (size < before.size) throw new BulkheadError('UNPROVEN', 'The main log is shorter than it was.')
-  const { hashes } = await ledger.consistency({ log: 'main', from: before.size, to: size })
-  const proof = hashes.map(hash => Buffer.from(hash, 'base64'))
-  verifyConsistency(before.size, size, Buffer.from(before.root, 'hex'), root, proof)
+  const now = openMain(checkpoint, pinned)
+  const asks = before !== undefined && before.size > 0 && before.size < now.size
+  const proof = asks ? (await ledger.consistency({ log: 'main', from: before.size, to: now.size })).hashes : []
+  requireConsistent(before, now, proof)
   return now
 }
 

@@ -139,6 +139,8 @@ export const ordersOut = z.object({ orders: z.array(orderLineOut), next: time.nu
 
 // control: the roster's versions, freezes, thaws, cancellations
 export const controlOut = z.object({ checkpoint: z.string(), entries: z.array(z.string()) }).openapi('ControlPage')
+/** `proof`: that the main log begins with the entries that the client knows, in base64. */
+export const mainOut = z.object({ checkpoint: z.string(), proof: z.array(z.string()) }).openapi('MainHead')
 export const freezeIn = z.union([
   signedIn,
   z.strictObject({ code: z.string().regex(/^[0-9a-f-]{16,80}$/, 'a paper code') }),
@@ -194,7 +196,9 @@ export const standingOut = z
       }),
     ),
     rules, // with what still cools off
-    versions: z.array(z.object({ version: z.int(), at: z.int(), statement: z.string() })),
+    versions: z.array(
+      z.object({ version: z.int(), at: z.int(), statement: z.string(), by: z.array(z.string()) }), // by: aliases of the owners
+    ),
   })
   .openapi('Standing')
 

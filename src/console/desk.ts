@@ -25,7 +25,7 @@ export type Desk = {
   /** The roster as it is now. Throws UNAVAILABLE before the control log was read. */
   readonly trusted: Trusted
   vault: Vault
-  ledger: Pick<Ledger, 'append' | 'checkpoint' | 'control' | 'find'>
+  ledger: Pick<Ledger, 'append' | 'checkpoint' | 'consistency' | 'control' | 'find'>
   urls: Urls
   /** The URL that devices are told. */
   deviceUrl: string

@@ -12,6 +12,7 @@ import { errorResponder } from './errors.ts'
 import { logGenesis } from './genesis.ts'
 import { groupRoutes } from './groups/routes.ts'
 import { invitationRoutes } from './invitations/routes.ts'
+import { ledgerRoutes } from './ledger/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { sweepUntil } from './orders/sweep.ts'
 import { pushRoutes } from './push/routes.ts'
@@ -36,6 +37,7 @@ export function createConsole(desk: Desk, caller: 'member' | 'local'): Api {
   api.use(bodyLimit({ maxSize: MAX_BODY, onError: tooLarge }))
   api.use(neverStored)
   sessionRoutes(api, desk)
+  ledgerRoutes(api, desk)
   api.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Bulkhead console', version: '1' } })
   api.use('/api/*', caller === 'local' ? asLocal(desk) : requireSession(desk))
   controlRoutes(api, desk)

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { encodeName, issueCertificate } from '../wire/pkcs/certificate.ts'
-import { type Attestation, isAttested } from './attestation.ts'
+import type { KeyUsage } from '../wire/pkcs/extensions.ts'
+import { type Attestation, aaguidOf, attestationIn, isAttested } from './attestation.ts'
 
 // A maker of authenticators, with a root and an attestation certificate, and one of their keys.
 
@@ -10,7 +12,8 @@ const ec = () => generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const spki = (key: KeyObject) => key.export({ format: 'der', type: 'spki' })
 const AAGUID = '01020304-0506-4708-890a-0b0c0d0e0f10'
 
-function certify(subject: string, issuer: string, key: KeyObject, by: KeyObject): Buffer {
+type Kind = { isCa?: boolean; keyUsage?: readonly KeyUsage[] }
+function certify(subject: string, issuer: string, key: KeyObject, by: KeyObject, kind: Kind = {}): Buffer {
   return issueCertificate(
     {
       serial: Buffer.concat([Buffer.from([1]), randomBytes(15)]),
@@ -19,7 +22,8 @@ function certify(subject: string, issuer: string, key: KeyObject, by: KeyObject)
       notBefore: new Date(Date.now() - 86_400_000),
       notAfter: new Date(Date.now() + 86_400_000),
       spki: spki(key),
-      keyUsage: ['digitalSignature', 'keyCertSign'],
+      keyUsage: kind.keyUsage ?? ['digitalSignature', 'keyCertSign'],
+      isCa: kind.isCa ?? false,
       signature: 'ecdsa-sha256',
     },
     bytes => sign('sha256', bytes, by),
@@ -86,4 +90,43 @@ test('an attestation of another credential, key or maker, or one that was change
   assert.equal(holds({ ...attested(), x5c: [] }), false)
   assert.equal(holds({ ...attested(), x5c: ['AAAA'] }), false)
   assert.equal(holds({ ...attested(), authenticatorData: 'AAAA' }), false)
+})
+
+/** A passkey attested by a certificate that a maker's subsidiary issued, of this kind and name. */
+function bySubsidiary(kind: Kind, names: { subject?: string; issuer?: string } = {}) {
+  const [root, middle, leaf] = [ec(), ec(), ec()]
+  const der = [
+    certify('leaf', names.issuer ?? 'middle', leaf.publicKey, middle.privateKey),
+    certify(names.subject ?? 'middle', 'root', middle.publicKey, root.privateKey, kind),
+  ]
+  const top = certify('root', 'root', root.publicKey, root.privateKey).toString('base64')
+  const made = attested({ root: '', leaf: '', key: leaf.privateKey })
+  return holds({ ...made, x5c: der.map(one => one.toString('base64')) }, [{ aaguid: AAGUID, roots: [top] }])
+}
+
+test('between a passkey and the root stand only authorities, each under the name that the next one gives', () => {
+  assert.equal(bySubsidiary({ isCa: true }), true)
+  assert.equal(bySubsidiary({ isCa: false }), false)
+  assert.equal(bySubsidiary({ isCa: true, keyUsage: ['digitalSignature'] }), false)
+  assert.equal(bySubsidiary({ isCa: true }, { subject: 'other' }), false)
+  assert.equal(bySubsidiary({ isCa: true }, { issuer: 'other' }), false)
+})
+
+const vector = JSON.parse(readFileSync(new URL('../../test/vectors/attestation.json', import.meta.url), 'utf8'))
+const objectOf = (format: string, statement: string) =>
+  Buffer.from(`a363666d74${format}6761747453746d74${statement}68617574684461746144${'00'.repeat(4)}`, 'hex')
+
+test('what a browser hands out is taken apart, and where no maker’s certificate is in it there is none', () => {
+  const made = attestationIn(vector.attestationObject, vector.clientDataJSON)!
+  assert.equal(aaguidOf(made), '01020304-0506-0708-0102-030405060708')
+  assert.deepEqual([made.x5c.length, made.clientDataJSON], [1, vector.clientDataJSON])
+  const { id, publicKey, maker: root } = vector
+  assert.ok(isAttested({ id, publicKey, attestation: made }, [{ aaguid: aaguidOf(made), roots: [root] }]))
+  const packed = (statement: string, format = '667061636b6564') =>
+    attestationIn(objectOf(format, statement).toString('base64url'), '')
+  assert.equal(packed('a0', '646e6f6e65'), undefined) // "none"
+  assert.equal(packed('a263616c67266373696740'), undefined) // signed by the passkey itself
+  assert.deepEqual(packed('a2637369674063783563814101')?.x5c, ['AQ=='])
+  assert.equal(packed('a2637369674063783563814101', '6474706d32'), undefined) // of another format
+  assert.throws(() => attestationIn('gg', ''), { code: 'MALFORMED' })
 })

@@ -50,13 +50,14 @@ export type ControlEntry = ReturnType<typeof entryShape>
 const LONGEST_PROPOSAL = 30 * 86_400 // seconds between a statement and its entry
 const SKEW = 120 // seconds
 
-type Version = { roster: Roster; statement: string; at: number; index: number }
+/** `by`: aliases of the owners whose approvals of it hold. */
+type Version = { roster: Roster; statement: string; at: number; index: number; by: string[] }
 export type Freeze = { index: number; at: number; by: string }
 export type Control = ReturnType<typeof createControl>
 
 /** Begins at the genesis, frozen by nobody. `genesis`: its text, already checked against the pinned digest. */
 export function createControl(genesis: string, pinned: Trusted) {
-  const versions: Version[] = [{ roster: pinned.roster, statement: genesis, at: 0, index: 0 }]
+  const versions: Version[] = [{ roster: pinned.roster, statement: genesis, at: 0, index: 0, by: [] }]
   let freezes: Freeze[] = []
   const cancelled = new Set<string>()
   const codes = new Set<string>()
@@ -165,8 +166,8 @@ export function createControl(genesis: string, pinned: Trusted) {
       throw refused('it does not continue the roster')
     requireTimely(roster.createdAt, at)
     requireSound(roster, before.roster)
-    requireMembers(approvals, signed, trusted, ['owner'], ownersNeeded(trusted))
-    return () => void versions.push({ roster, statement, at, index })
+    const by = requireMembers(approvals, signed, trusted, ['owner'], ownersNeeded(trusted)).map(({ alias }) => alias)
+    return () => void versions.push({ roster, statement, at, index, by })
   }
 
   return {
@@ -210,6 +211,7 @@ function requireMembers(approvals: Approval[], signed: Buffer, trusted: Trusted,
   const { members, refusals } = countApprovals(approvals, signed, trusted, roles)
   if (members.length < quorum)
     throw new BulkheadError('UNPROVEN', `${members.length} of ${quorum} approvals hold. ${refusals.join(' ')}`.trim())
+  return members
 }
 
 function requireTimely(at: number, logged: number) {

@@ -1,7 +1,7 @@
 import { BulkheadError } from '../base/errors.ts'
 import { openCheckpoint } from '../wire/tlog/checkpoint.ts'
 import { newestTime, verifierOf } from '../wire/tlog/cosignature.ts'
-import { leafHash, nodeHash, treeRoot } from '../wire/tlog/merkle.ts'
+import { leafHash, nodeHash, treeRoot, verifyConsistency } from '../wire/tlog/merkle.ts'
 import { decodeVkey } from '../wire/tlog/note.ts'
 import { createControl, type Freeze } from './control.ts'
 import type { Trusted } from './roster.ts'
@@ -97,6 +97,24 @@ export function createFollower(genesis: string, pinned: Trusted, remembered?: Re
     frozen: (): Freeze | undefined => control.freezes[0],
     /** The roster with what counts at the newest time. */
     trusted: (): Trusted => control.trustedAt(time),
+  }
+}
+
+/** The head of the main log that its key has signed. Throws UNPROVEN. */
+export function openMain(checkpoint: string, { roster: { name, keys } }: Trusted): Remembered {
+  const { size, root } = openCheckpoint(checkpoint, `${name}/main`, verifierOf(decodeVkey(keys.ledgerMain)))
+  return { size, root: root.toString('hex') }
+}
+
+/** Throws UNPROVEN unless the log that is seen now begins with the one that was remembered. `proof`: of consistency, in base64; none is needed without `before`. */
+export function requireConsistent(before: Remembered | undefined, now: Remembered, proof: readonly string[]): void {
+  if (!before || before.size === 0) return
+  if (now.size < before.size) throw unproven('The main log is shorter than it was.')
+  const hashes = proof.map(hash => Buffer.from(hash, 'base64'))
+  try {
+    verifyConsistency(before.size, now.size, Buffer.from(before.root, 'hex'), Buffer.from(now.root, 'hex'), hashes)
+  } catch {
+    throw unproven('The main log is another than it was.')
   }
 }
 

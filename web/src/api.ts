@@ -6,42 +6,10 @@ export type DeviceState = 'enrolled' | 'authenticating' | 'left' | 'silent' | 'l
 export type DeliveryState = 'pending' | 'sent' | 'acknowledged' | 'error' | 'not-now' | 'expired' | 'cancelled'
 export type OrderState = 'draft' | 'approved' | 'done' | 'expired' | 'cancelled'
 
-export type Roster = {
-  genesis: string
-  genesisDigest: string
-  /** The statements that followed the genesis. */
-  versions: string[]
-  app: { origin: string; rpId: string }
-  members: { alias: string; credentialIds: string[] }[]
-  urls: { edge: string; ledger: string }
-}
+/** The rest of it is read from the ledger's entries. */
+export type Roster = { genesis: string }
 export type Role = 'owner' | 'operator' | 'approver' | 'responder' | 'auditor' | 'dpo'
 export type Budget = { devices: number; percent: number; seconds: number; after: 'wait' | 'all' }
-/** What holds now, by the control log as the console has read it. */
-export type Standing = {
-  version: number
-  size: number
-  time: string
-  fresh: boolean
-  frozen: { index: number; at: string; by: string }[]
-  members: {
-    id: string
-    alias: string
-    roles: Role[]
-    passkeys: { id: string; software: boolean; countsFrom: number }[]
-  }[]
-  rules: {
-    quorum: Record<OrderClass, number>
-    roster: number
-    roles: Record<OrderClass, Role[]>
-    budgets: Record<OrderClass, Budget[]>
-    softwarePasskeys: boolean
-    longestOrder: number
-    coolingOff: number
-    cosignatures: number
-  }
-  versions: { version: number; at: number; statement: string }[]
-}
 export type Proposal = {
   proposal: string
   kind: 'roster' | 'thaw' | 'cancel'

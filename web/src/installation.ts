@@ -1,9 +1,14 @@
-import { Refusal, type Roster } from './api.ts'
-import { genesisDigestOf, parseCanonical, sha256Hex } from './statement.ts'
+import type { ControlView } from '../../src/trust/follow.ts'
+import type { Policy } from '../../src/trust/policy.ts'
+import { call, Refusal, type Roster } from './api.ts'
+import { follow } from './follow.ts'
+import { forgetHeads } from './remembered.ts'
+import { genesisDigestOf } from './statement.ts'
 
-/** The installation this browser knows: its genesis, whose digest is remembered from the first time on. */
+/** The installation this page works for. All of it comes from the control log, judged here from the pinned genesis on. */
 export type Installation = {
   name: string
+  genesis: string
   genesisDigest: string
   /** Of the roster that `members` and the rest are taken from. */
   version: number
@@ -12,75 +17,70 @@ export type Installation = {
   units: { id: string; alias: string }[]
   /** Software passkeys count here: an installation for trying out. */
   softwarePasskeys: boolean
+  /** Each list must hold the authenticator of a passkey that is to count. */
+  authenticators: NonNullable<Policy['authenticators']>[]
   /** SHA-256 of the paper codes that freeze. */
   freezeCodes: string[]
-}
-type Genesis = {
-  version: number
-  previous: string
-  name: string
-  app: { origin: string; rpId: string }
-  members: { alias: string; passkeys: { id: string }[] }[]
-  policy: { softwarePasskeys: boolean; freezeCodes?: string[] }
-  units: { id: string; alias: string }[]
 }
 
 const PIN = 'bulkhead.genesis'
 
 /**
- * Everything is read from the statements themselves, after the genesis is found to be the remembered one and each version to name the one
- * before it. Whether owners approved a version is not checked here: every part of the server does, and `bulkhead roster history`. Throws Refusal.
+ * The genesis is pinned by whoever serves this page, from the configuration of this machine: the console, which shows it, has no say in it. The
+ * browser remembers it too. Throws Refusal.
  */
-export async function openInstallation(roster: Roster): Promise<Installation> {
-  const genesisDigest = await genesisDigestOf(roster.genesis)
-  const pinned = localStorage.getItem(PIN)
-  if (pinned !== null && pinned !== genesisDigest) throw another(pinned, genesisDigest)
-  const { name, app } = parseCanonical(roster.genesis) as Genesis
-  const { version, members, units, policy } = await newestOf(roster)
+export async function findInstallation(): Promise<Installation> {
+  const { genesisDigest } = await call<{ genesisDigest: string }>('/genesis')
+  const { genesis } = await call<Roster>('/api/roster')
+  const [found, kept] = [await genesisDigestOf(genesis), localStorage.getItem(PIN)]
+  if (kept !== null && kept !== genesisDigest) throw another('GENESIS_CHANGED', kept, genesisDigest)
+  if (found !== genesisDigest) throw another('GENESIS_FOREIGN', genesisDigest, found)
+  const installation = installationOf(await follow({ genesis, genesisDigest }), genesis, genesisDigest)
+  localStorage.setItem(PIN, genesisDigest)
+  return installation
+}
+
+function installationOf(view: ControlView, genesis: string, genesisDigest: string): Installation {
+  const { roster, rules } = view.trusted()
+  const { name, app, members, units, version, policy } = roster
   if (app.origin !== location.origin)
     throw new Refusal(
       'UNPROVEN',
       `This installation's app lives at ${app.origin}, and this page is at ${location.origin}.`,
       `Open ${app.origin}. A passkey answers to no other address.`,
     )
-  localStorage.setItem(PIN, genesisDigest)
   return {
     name,
+    genesis,
     genesisDigest,
     version,
     rpId: app.rpId,
     members: members.map(({ alias, passkeys }) => ({ alias, credentialIds: passkeys.map(({ id }) => id) })),
     units: units.map(({ id, alias }) => ({ id, alias })),
-    softwarePasskeys: policy.softwarePasskeys,
+    softwarePasskeys: rules.softwarePasskeys,
+    authenticators: rules.authenticators,
     freezeCodes: policy.freezeCodes ?? [],
   }
 }
 
-async function newestOf({ genesis, versions }: Roster): Promise<Genesis> {
-  let before = genesis
-  let newest = parseCanonical(genesis) as Genesis
-  for (const statement of versions) {
-    const next = parseCanonical(statement) as Genesis
-    if (next.previous !== (await sha256Hex(before)) || next.version !== newest.version + 1)
-      throw new Refusal(
-        'UNPROVEN',
-        'The roster that the server shows does not continue from its genesis.',
-        'Sign nothing. See what the ledger holds: bulkhead roster history',
-      )
-    before = statement
-    newest = next
-  }
-  return newest
+const REMEDIES = {
+  GENESIS_CHANGED:
+    'Sign nothing. If you made a new installation at this address on purpose, forget the old one below. Otherwise ask whoever runs this machine: somebody may have put another server in place of yours.',
+  GENESIS_FOREIGN:
+    'Sign nothing. The console answers for another installation than this machine is set up for: tell whoever runs it.',
 }
 
-const another = (pinned: string, found: string) =>
+const another = (code: keyof typeof REMEDIES, pinned: string, found: string) =>
   new Refusal(
-    'GENESIS_CHANGED',
-    `This is not the installation that this browser knows. Its genesis is ${short(found)}; the one remembered here is ${short(pinned)}.`,
-    'Sign nothing. If you made a new installation at this address on purpose, forget the old one below. Otherwise ask whoever runs this machine: somebody may have put another server in place of yours.',
+    code,
+    `This is not the installation that is known here. Its genesis is ${short(found)}; the known one is ${short(pinned)}.`,
+    REMEDIES[code],
   )
 
 /** For somebody who made a new installation on purpose. */
-export const forgetInstallation = () => localStorage.removeItem(PIN)
+export function forgetInstallation() {
+  localStorage.removeItem(PIN)
+  forgetHeads()
+}
 
 export const short = (digest: string) => `${digest.slice(0, 8)} ${digest.slice(8, 16)} …`

@@ -11,11 +11,11 @@ import { OrdersPage } from './pages/orders.tsx'
 import { RosterPage } from './pages/roster.tsx'
 import { SetupPage } from './pages/setup.tsx'
 import { SignInPage } from './pages/signin.tsx'
-import { NowherePage, StoppedPage } from './pages/stopped.tsx'
+import { NowherePage, StoppedPage, UnlessHalted } from './pages/stopped.tsx'
 import { currentSession, resumeSession } from './session.ts'
 import { Shell } from './shell.tsx'
 
-const root = createRootRoute({ notFoundComponent: NowherePage, errorComponent: StoppedPage })
+const root = createRootRoute({ component: UnlessHalted, notFoundComponent: NowherePage, errorComponent: StoppedPage })
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 
 const setup = createRoute({ getParentRoute: () => root, path: '/setup', component: SetupPage })

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
-import { authorise, call, type Roster } from './api.ts'
-import { type Installation, openInstallation } from './installation.ts'
+import { authorise, call } from './api.ts'
+import { findInstallation, type Installation } from './installation.ts'
 import { sign } from './passkey.ts'
 import { forgetSoftwarePasskey } from './softwarepasskey.ts'
 import { sessionDigest } from './statement.ts'
@@ -35,8 +35,6 @@ export function useInstallation(): Installation & { me: string } {
   if (!current) throw new Error('Nobody is signed in.')
   return { ...current.installation, me: current.alias }
 }
-
-export const findInstallation = async (): Promise<Installation> => openInstallation(await call<Roster>('/api/roster'))
 
 /** After a reload: the same session, if the installation is still the one that is known. Throws Refusal. */
 export async function resumeSession(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Link, Outlet, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
+import { FRESH } from '../../src/trust/follow.ts'
 import { Act } from './parts/fields.tsx'
 import { signOut, useSession } from './session.ts'
 import { softwarePasskey } from './softwarepasskey.ts'
@@ -64,10 +65,12 @@ export function Shell() {
 function FrozenBanner() {
   const { data } = useStanding()
   const [first] = data?.frozen ?? []
-  if (data && !first && !data.fresh)
+  const isFresh = data?.fresh === true && Date.now() - Date.parse(data.time) <= FRESH * 1000 // the last answer may be old by now
+  if (data && !first && !isFresh)
     return (
       <p className="frozen" role="status">
-        The ledger has not been heard for a while. Nothing is delivered or approved until it is.
+        The ledger has not been heard for a while, or the clock of this computer is wrong. Nothing is delivered or
+        approved until it is heard.
       </p>
     )
   if (!first) return null

@@ -1,19 +1,22 @@
 import { useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { type Approval, call, type Proposal, type Standing } from './api.ts'
+import { type Standing, standingOf } from '../../src/trust/standing.ts'
+import { type Approval, call, type Proposal } from './api.ts'
+import { follow } from './follow.ts'
 import type { Installation } from './installation.ts'
 import { sign } from './passkey.ts'
 import { renewInstallation, useInstallation } from './session.ts'
 import { canonical, nonce, parseCanonical, type StatementType, statementDigest } from './statement.ts'
 
 const REFRESH_MS = 3_000
+const now = () => Math.floor(Date.now() / 1000)
 
-/** What holds now; asked for again and again, since a freeze must be seen at once. A new version of the roster is taken in. */
+/** What holds now, worked out here from the ledger's entries; again and again, since a freeze must be seen at once. A new version of the roster is taken in. */
 export function useStanding() {
-  const { version } = useInstallation()
+  const { version, genesis, genesisDigest } = useInstallation()
   const query = useQuery({
-    queryKey: ['standing'],
-    queryFn: ({ signal }) => call<Standing>('/api/roster/standing', { signal }),
+    queryKey: ['standing', genesisDigest],
+    queryFn: async () => standingOf(await follow({ genesis, genesisDigest }), now()),
     refetchInterval: REFRESH_MS,
   })
   const newest = query.data?.version
@@ -24,7 +27,6 @@ export function useStanding() {
 }
 
 type Me = Installation & { me: string }
-const now = () => Math.floor(Date.now() / 1000)
 
 /** One gesture over this very statement. */
 async function approvalOf(kind: Proposal['kind'] | 'freeze', statement: string, me: Me): Promise<Approval> {
@@ -32,7 +34,7 @@ async function approvalOf(kind: Proposal['kind'] | 'freeze', statement: string, 
   return sign(await statementDigest(type, me.genesisDigest, statement), me, me.me)
 }
 
-export async function freeze(me: Me): Promise<Standing> {
+export async function freeze(me: Me): Promise<unknown> {
   const statement = canonical({ type: 'bulkhead-freeze/v1', at: now(), nonce: nonce() })
   return call('/api/freeze', { body: { statement, approval: await approvalOf('freeze', statement, me) } })
 }

@@ -1,5 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { approveIn, controlOut, freezeIn, proposalIn, proposalOut, proposalsOut, standingOut } from '../api.ts'
+import { trustedNow } from '../../ledger/client.ts'
+import { standingOf } from '../../trust/standing.ts'
+import { approveIn, freezeIn, proposalIn, proposalOut, proposalsOut, standingOut } from '../api.ts'
 import { type Desk, seconds } from '../desk.ts'
 import { type Api, answers, takes } from '../routing.ts'
 import { freeze } from './entry.ts'
@@ -7,14 +9,6 @@ import { approveProposal, propose, shownProposal } from './proposals.ts'
 import { findProposal, listProposals } from './store.ts'
 
 const proposalId = { params: z.object({ proposal: z.string().regex(/^[0-9a-f]{32}$/, 'a proposal') }) }
-const fromQuery = z.object({ from: z.coerce.number().int().min(0).max(1e12).default(0) })
-
-const log = createRoute({
-  method: 'get',
-  path: '/api/control',
-  request: { query: fromQuery },
-  responses: answers(controlOut),
-})
 const standing = createRoute({ method: 'get', path: '/api/roster/standing', responses: answers(standingOut) })
 const list = createRoute({ method: 'get', path: '/api/proposals', responses: answers(proposalsOut) })
 const show = createRoute({
@@ -42,13 +36,10 @@ const stop = createRoute({
   responses: answers(standingOut),
 })
 
-/** The control log and what members propose for it: roster versions, thaws, cancellations. Freezing asks nobody else. */
+/** What holds by the control log, and what members propose for it: roster versions, thaws, cancellations. Freezing asks nobody else. */
 export function controlRoutes(api: Api, desk: Desk) {
   const shown = async (id: string) => shownProposal(desk, await findProposal(desk.db, id))
-  api.openapi(log, async context =>
-    context.json(await desk.ledger.control({ from: context.req.valid('query').from }), 200),
-  )
-  api.openapi(standing, context => context.json(standingOf(desk), 200))
+  api.openapi(standing, context => context.json(standingNow(desk), 200))
   api.openapi(list, async context => {
     const rows = await listProposals(desk.db)
     const proposals = await Promise.all(rows.map(row => readable(desk, () => shownProposal(desk, row))))
@@ -68,7 +59,7 @@ export function controlRoutes(api: Api, desk: Desk) {
   })
   api.openapi(stop, async context => {
     await freeze(desk, context.req.valid('json'))
-    return context.json(standingOf(desk), 200)
+    return context.json(standingNow(desk), 200)
   })
 }
 
@@ -82,27 +73,5 @@ async function readable<T>(desk: Desk, read: () => Promise<T>): Promise<T | unde
   }
 }
 
-const iso = (time: number) => new Date(time * 1000).toISOString()
-
-/** What holds now, and how it came to be. Clients that follow the log themselves need none of it. */
-function standingOf(desk: Desk) {
-  const { control: view } = desk
-  const { roster, passkeys, rules } = desk.trusted
-  const { size, root } = view.head
-  return {
-    version: roster.version,
-    size,
-    root,
-    time: iso(view.time),
-    fresh: view.isFresh(seconds(desk.now())),
-    frozen: view.control.freezes.map(({ index, at, by }) => ({ index, at: iso(at), by })),
-    members: roster.members.map(member => ({
-      id: member.id,
-      alias: member.alias,
-      roles: member.roles,
-      passkeys: member.passkeys.map(({ id, software }) => ({ id, software, countsFrom: passkeys.get(id)!.countsFrom })),
-    })),
-    rules,
-    versions: view.control.versions.map(({ roster: { version }, at, statement }) => ({ version, at, statement })),
-  }
-}
+/** Throws UNAVAILABLE before the control log was read. */
+const standingNow = ({ control, now }: Desk) => trustedNow(control) && standingOf(control, seconds(now()))

@@ -1,16 +1,21 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { Act, Line } from '../parts/fields.tsx'
+import { findInstallation } from '../installation.ts'
+import { Act, Line, Tick } from '../parts/fields.tsx'
 import { Failure, Loading, Page } from '../parts/page.tsx'
 import { makeMemberPasskey } from '../passkey.ts'
-import { findInstallation } from '../session.ts'
 import { Mark } from '../shell.tsx'
+
+export const ATTESTED = 'Keep the maker’s certificate with it (attestation)'
+export const ATTESTED_HELP =
+  'For a roster that is to accept certain security keys alone, now or later. It tells the model, and most passkeys of phones and browsers have none.'
 
 /** For somebody who wants to become a member: the passkey stays here, its public part is handed to an owner. Nothing is sent. */
 export function JoinPage() {
   const installation = useQuery({ queryKey: ['join'], queryFn: findInstallation, retry: 1 })
   const [alias, setAlias] = useState('')
-  const make = useMutation({ mutationFn: () => makeMemberPasskey(installation.data!, alias) })
+  const [attested, setAttested] = useState(false)
+  const make = useMutation({ mutationFn: () => makeMemberPasskey(installation.data!, alias, attested) })
   const submit = (event: FormEvent) => {
     event.preventDefault()
     make.mutate()
@@ -32,6 +37,16 @@ export function JoinPage() {
               pattern="[a-z0-9][a-z0-9\-]{0,62}"
               isRequired
             />
+            {installation.data.authenticators.length > 0 ? (
+              <p className="note">
+                Only authenticators that the roster lists are accepted here. The browser may ask whether this page may
+                see the model of yours: allow it.
+              </p>
+            ) : (
+              <Tick isSelected={attested} onChange={setAttested} help={ATTESTED_HELP}>
+                {ATTESTED}
+              </Tick>
+            )}
             <Act type="submit" icon="key" isPending={make.isPending}>
               Make a passkey
             </Act>

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
-import { call, type Proposal, type Standing } from '../api.ts'
+import type { Standing } from '../../../src/trust/standing.ts'
+import { call, type Proposal } from '../api.ts'
 import { ClassBadge, When } from '../parts/badges.tsx'
 import { Act } from '../parts/fields.tsx'
 import { Failure, Loading, Notice, Page, Pairs, Part } from '../parts/page.tsx'
@@ -239,16 +240,16 @@ function Rules({ standing: { rules } }: { standing: Standing }) {
 
 function History({ standing: { versions } }: { standing: Standing }) {
   const [all, setAll] = useState(false)
-  const lines = versions.map(({ version, at: when, statement }, place) => {
+  const lines = versions.map(({ version, at: when, statement, by }, place) => {
     const before = versions[place - 1]
     const changes = before ? changesOf(readVersion(before.statement), readVersion(statement)) : ['The genesis']
-    return { version, when, changes }
+    return { version, when, changes, by }
   })
   const shown = all ? lines.toReversed() : lines.toReversed().slice(0, 5)
   return (
     <Part title="History">
       <ul>
-        {shown.map(({ version, when, changes }) => (
+        {shown.map(({ version, when, changes, by }) => (
           <li key={version}>
             <span className="strong">Version {version}</span>
             {when > 0 && (
@@ -257,6 +258,7 @@ function History({ standing: { versions } }: { standing: Standing }) {
               </>
             )}
             : {changes.join('; ')}
+            {by.length > 0 && `. Approved by ${by.join(', ')}.`}
           </li>
         ))}
       </ul>
@@ -266,8 +268,8 @@ function History({ standing: { versions } }: { standing: Standing }) {
         </Act>
       )}
       <p className="note">
-        As the console tells it; each version names the one before it.{' '}
-        <span className="mono">bulkhead roster history</span> reads the ledger itself, with who approved what.
+        Checked in this browser: every version was approved with the passkeys of the owners before it, and the ledger
+        has signed the whole of it. The ledger is the one that was seen here before, and has only grown.
       </p>
     </Part>
   )

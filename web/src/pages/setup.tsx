@@ -4,13 +4,13 @@ import { Link } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { call, Refusal } from '../api.ts'
 import { hashesOf, makeFreezeCodes } from '../freezecodes.ts'
-import { forgetInstallation } from '../installation.ts'
+import { findInstallation, forgetInstallation } from '../installation.ts'
 import { Act, Line, Tick } from '../parts/fields.tsx'
 import { Icon } from '../parts/icons.tsx'
 import { Failure, Page } from '../parts/page.tsx'
 import { makePasskey } from '../passkey.ts'
-import { findInstallation } from '../session.ts'
 import { Mark } from '../shell.tsx'
+import { ATTESTED, ATTESTED_HELP } from './join.tsx'
 import { StoppedPage } from './stopped.tsx'
 
 const INVENTORY = 'bulkhead.inventory' // asked for at set-up, to be drafted and approved after the first sign-in
@@ -18,11 +18,16 @@ const INVENTORY = 'bulkhead.inventory' // asked for at set-up, to be drafted and
 export const isInventoryWanted = () => sessionStorage.getItem(INVENTORY) !== null
 export const inventoryIsDrafted = () => sessionStorage.removeItem(INVENTORY)
 
-type Wanted = { code: string; alias: string; inventory: boolean }
+type Wanted = { code: string; alias: string; inventory: boolean; attested: boolean }
 
 /** The first page of all: one passkey, which the genesis then names. */
 export function SetupPage() {
-  const [wanted, setWanted] = useState<Wanted>({ code: location.hash.slice(1), alias: 'owner', inventory: false })
+  const [wanted, setWanted] = useState<Wanted>({
+    code: location.hash.slice(1),
+    alias: 'owner',
+    inventory: false,
+    attested: false,
+  })
   const owned = useQuery({ queryKey: ['owned'], queryFn: isOwned, retry: false })
   const set = useMutation({ mutationFn: setUp })
   if (set.isSuccess) return <DonePage inventory={wanted.inventory} codes={set.data} />
@@ -79,6 +84,13 @@ export function SetupPage() {
           >
             Approve a standing inventory order, so that device pages are not empty
           </Tick>
+          <Tick
+            isSelected={wanted.attested}
+            onChange={attested => setWanted({ ...wanted, attested })}
+            help={ATTESTED_HELP}
+          >
+            {ATTESTED}
+          </Tick>
           <Failure error={set.error} />
           <Act type="submit" icon="key" isPending={set.isPending}>
             Make a passkey
@@ -103,10 +115,10 @@ async function isOwned(): Promise<boolean> {
 }
 
 /** The paper codes. After it the server makes its keys and starts, and the genesis must hold the very passkey and codes made here. Throws Refusal. */
-async function setUp({ code, alias, inventory }: Wanted): Promise<string[]> {
+async function setUp({ code, alias, inventory, attested }: Wanted): Promise<string[]> {
   const options = await call<PublicKeyCredentialCreationOptionsJSON>('/setup/options')
   const user = { ...options.user, name: alias, displayName: alias }
-  const credential = await makePasskey({ ...options, user })
+  const credential = await makePasskey({ ...options, user }, attested)
   const codes = makeFreezeCodes()
   const freezeCodes = await hashesOf(codes)
   await call('/setup', { body: { code, alias, credential, freezeCodes } })
