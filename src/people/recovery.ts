@@ -119,5 +119,5 @@ function decode(text: string): Bytes | undefined {
       bytes[at++] = held >> bits
     }
   }
-  return bytes
+  return (held & ((1 << bits) - 1)) === 0 ? bytes : undefined
 }
