@@ -48,6 +48,9 @@ const broken: [name: string, path: string, text: string][] = [
   ['an import is computed', 'src/console/planted.ts', 'await import(process.env.X)'],
   ['code is made from a string', 'src/ledger/planted.ts', 'export const f = new Function("return 1")'],
   ['base learns about devices', 'src/base/planted.ts', "import '../trust/order.ts'"],
+  ['the console imports the client’s side of the directory', 'src/console/planted.ts', "import '../people/seal.ts'"],
+  ['the client’s side of the directory takes a module of Node’s', 'src/people/planted.ts', "import 'node:fs'"],
+  ['the client’s side of the directory takes a package', 'src/people/planted.ts', "import 'fflate'"],
   ['two files import each other', 'src/watch/planted.ts', "import './planted2.ts'"],
 ]
 for (const [name, path, text] of broken)
@@ -64,4 +67,11 @@ test('the wall turns red when intake gets a chain to a private key', () => {
   assert.ok(
     hits(changed, graphOf(changed)).some(hit => hit.startsWith('bin/intake.ts') && hit.includes('edge/keys.ts')),
   )
+})
+
+test('the wall turns red when a process of the server gets a chain to the client’s side of the directory', () => {
+  const changed = new Map(sources)
+    .set('src/vault/server.ts', "import './planted.ts'")
+    .set('src/vault/planted.ts', "export * from '../people/read.ts'")
+  assert.ok(hits(changed, graphOf(changed)).some(hit => hit.startsWith('bin/vault.ts') && hit.includes('people/')))
 })

@@ -5,6 +5,11 @@ import type { Graph, Sources } from './imports.ts'
 const compartments = ['edge', 'intake', 'console', 'vault', 'ledger', 'watch', 'app', 'witness']
 const compartmentOf = (path: string) => /^(?:src|bin)\/([a-z]+)[/.]/.exec(path)?.[1] ?? ''
 
+/** Who may not hold what opens a person's record. */
+const SERVER = new Set([...compartments, 'supervisor', 'base', 'wire', 'trust'])
+/** What people may import: itself, and what is as pure as it. */
+const CLIENT = /^src\/people\/|^src\/trust\/(canonical|shape)\.ts$|^src\/base\/errors\.ts$/
+
 /** What each part may take from npm; parts without a row may take what package.json has. `base` names them by file. */
 const packages: Record<string, string[]> = {
   edge: ['pg', 'qrcode-generator'],
@@ -39,6 +44,14 @@ export function hits(sources: Sources, graph: Graph): string[] {
         found.push(
           `${path} → ${to}: of another compartment only api.ts and client.ts may be imported, or one process would hold two.`,
         )
+      if (target === 'people' && SERVER.has(part))
+        found.push(
+          `${path} → ${to}: people is the client's side of the sealed directory: no process of the server's may open it.`,
+        )
+      if (part === 'people' && !CLIENT.test(to))
+        found.push(
+          `${path} → ${to}: people runs in a browser as it stands: no module of Node's, no package, nothing else of the server's.`,
+        )
       if ((part === 'wire' || part === 'trust') && !pureTarget(to))
         found.push(`${path} → ${to}: wire and trust are pure: no I/O, no clock, usable on both sides of every wall.`)
       if (part === 'base' && to.startsWith('src/') && !to.startsWith('src/base/'))
@@ -60,6 +73,15 @@ export function hits(sources: Sources, graph: Graph): string[] {
       'intake has no keys and no database, however long the chain.',
     ),
   )
+  for (const name of compartments)
+    found.push(
+      ...reaches(
+        graph,
+        `bin/${name}.ts`,
+        path => path.startsWith('src/people/'),
+        'no process of the server reaches what opens a person, however long the chain.',
+      ),
+    )
   found.push(
     ...reaches(
       graph,
