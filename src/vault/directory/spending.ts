@@ -1,4 +1,5 @@
 import { BulkheadError } from '../../base/errors.ts'
+import type { Left } from '../api.ts'
 
 /** One release, as the budgets remember it. `people`: salted digests of ids; times in seconds. */
 export type Spend = {
@@ -11,7 +12,6 @@ export type Spend = {
   people: string[]
 }
 export type Budget = { people: number; seconds: number }
-export type Left = { grant: number; budgets: { people: number; seconds: number; left: number }[] }
 
 const LONGEST = 24 * 3600
 
