@@ -31,7 +31,18 @@ const TABLE: Record<string, Record<string, readonly string[]>> = {
       'unlockToken',
       'wake',
     ],
-    console: ['invite', 'pushCsr', 'pushImport', 'pushShow', 'wake'],
+    console: [
+      'erase',
+      'invite',
+      'pushCsr',
+      'pushImport',
+      'pushShow',
+      'recordStates',
+      'release',
+      'releaseKeys',
+      'wake',
+      'writeRecords',
+    ],
   },
   ledger: Object.fromEntries(
     ['edge', 'console', 'vault', 'watch', 'supervisor'].map(caller => [
@@ -47,7 +58,16 @@ const TABLE: Record<string, Record<string, readonly string[]>> = {
 
 /** What each may append to the ledger, and where. */
 const APPENDS: Record<string, readonly string[]> = {
-  vault: ['main certificate', 'main consumed', 'main push', 'main release'],
+  vault: [
+    'main certificate',
+    'main consumed',
+    'main erasure',
+    'main grant',
+    'main push',
+    'main records',
+    'main release',
+    'main writer',
+  ],
   console: [
     'control cancel',
     'control freeze',

@@ -46,6 +46,8 @@ export type Config = {
   webDir?: string
   /** Only while the home was never initialised: the code that the set-up page must show again. */
   setup?: { code: string }
+  /** For the vault alone: a second folder, in which copies of its keyring are kept. */
+  keyringCopy?: string
   dataDir: string
   keysDir: string
 }

@@ -56,7 +56,8 @@ export type MemberKey = ReturnType<typeof memberKeyShape>
 export type Signed = { statement: string; approval: Approval }
 export type Unit = Roster['units'][number]
 
-/** One version of one record, as its writer signs it. `body`: SHA-256 of the sealed bytes; `alias`: two words, which mean nothing. */
+/** One version of one record, as its writer signs it. `body`: SHA-256 of the inner half, which is what a reader is
+ * given, and what stays when the outer half is wrapped again; `alias`: two words, which mean nothing. */
 export const recordShape = object({
   type: oneOf('bulkhead-record/v1'),
   kind: oneOf(...KINDS),

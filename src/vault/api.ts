@@ -1,4 +1,5 @@
 import type { Approval } from '../trust/approval.ts'
+import type { Kind, Signed } from '../trust/directory.ts'
 
 /** For one device; a Mac asks when a new user signs in or an update is installed. */
 export const BOOTSTRAP_TOKENS_AN_HOUR = 10
@@ -30,7 +31,39 @@ export type VaultMethods = {
   /** The certificate that a member approved: `statement` names its digest, topic and account. Throws UNPROVEN, CONFLICT, EXPIRED, REFUSED. */
   pushImport: { params: PushImport; result: PushState }
   pushShow: { params: Record<string, never>; result: PushState }
+
+  // for console, the sealed directory ----------------------------------------------------------------------------------
+  /**
+   * The public keys that the next versions are sealed to, as `releaseKeysShape` says, signed by the voucher key over `sessionBytes`. A new record's
+   * key waits ten minutes to be written. Throws FORBIDDEN for another unit's record.
+   */
+  releaseKeys: { params: { writer: Signed; records: RecordName[] }; result: SignedText }
+  /**
+   * Takes new versions (`recordShape`, signed by the writer's key), all or none; the same again is taken again. Throws CONFLICT for a version that does
+   * not follow, or a release key that was not handed out lately.
+   */
+  writeRecords: { params: { writer: Signed; records: SignedText[] }; result: Record<string, never> }
+  /**
+   * Opens outer halves. Bytes in: the sealed records, in the request's order (parts.ts), empty where there is none; out: the inner halves, empty
+   * where not opened. Throws UNPROVEN, EXPIRED, CONFLICT (that serial was used), LIMIT (a budget), UNAVAILABLE; nothing is opened then.
+   */
+  release: {
+    params: { grant: Signed; request: string; signature: string }
+    result: { left: Left; records: RecordState[] }
+  }
+  /** Removes release keys for good. `records`: how many were there; `epoch`: of the keyring, since when they are gone. */
+  erase: { params: { erasure: Signed }; result: { records: number; epoch: number } }
+  /** Current versions; null for what the keyring does not know. */
+  recordStates: { params: { records: RecordName[] }; result: { versions: (number | null)[] } }
 }
+
+export type RecordName = { kind: Kind; id: string }
+/** A canonical text and an Ed25519 signature in base64. */
+export type SignedText = { statement: string; signature: string }
+/** `stale`: not the current version, or not what was written. `unknown`: not of this unit, erased, or never there. */
+export type RecordState = 'ok' | 'stale' | 'unknown'
+/** People who can still be asked for. */
+export type Left = { grant: number; budgets: { people: number; seconds: number; left: number }[] }
 
 export type InvitationPage = {
   state: 'open' | 'used-up' | 'expired'

@@ -18,6 +18,11 @@ export const callers: Readonly<Record<VaultMethod, readonly VaultCaller[]>> = {
   pushCsr: ['console'],
   pushImport: ['console'],
   pushShow: ['console'],
+  releaseKeys: ['console'],
+  writeRecords: ['console'],
+  release: ['console'],
+  erase: ['console'],
+  recordStates: ['console'],
 }
 
 /** The methods that exist on this caller's socket. Throws INTERNAL where a method has no row, or a row no method. */

@@ -1,5 +1,7 @@
 import { type RpcClient, rpcClient } from '../base/rpc.ts'
-import type { VaultMethods } from './api.ts'
+import { MOST_SEALED } from '../trust/directory.ts'
+import type { RecordName, VaultMethods } from './api.ts'
+import { joinParts, splitParts } from './parts.ts'
 
 type Result<M extends keyof VaultMethods> = VaultMethods[M]['result']
 type Params<M extends keyof VaultMethods> = VaultMethods[M]['params']
@@ -42,12 +44,21 @@ export function vaultForEdge(path: string) {
 
 export function vaultForConsole(path: string) {
   const rpc = rpcClient({ path, name: 'vault' })
-  const { call } = calls(rpc)
+  const { call, bytes } = calls(rpc)
   return {
     invite: (params: Params<'invite'>) => call('invite', params),
     pushCsr: (organisation: string) => call('pushCsr', { organisation }),
     pushImport: (params: Params<'pushImport'>) => call('pushImport', params),
     pushShow: () => call('pushShow', {}),
+    releaseKeys: (params: Params<'releaseKeys'>) => call('releaseKeys', params),
+    writeRecords: (params: Params<'writeRecords'>) => call('writeRecords', params),
+    /** `sealed`, and the `inner` halves of the answer: in the request's order, empty where there is none. */
+    async release(params: Params<'release'>, sealed: readonly Uint8Array[]) {
+      const answer = await bytes('release', params, joinParts(sealed))
+      return { ...answer.result, inner: splitParts(answer.bytes, sealed.length, MOST_SEALED) }
+    },
+    erase: (params: Params<'erase'>) => call('erase', params),
+    recordStates: (records: RecordName[]) => call('recordStates', { records }),
     wake: () => call('wake', {}),
     close: () => rpc.close(),
   }

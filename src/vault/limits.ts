@@ -15,6 +15,11 @@ export const perMinute: Readonly<Record<VaultMethod, number>> = {
   pushCsr: 20,
   pushImport: 20,
   pushShow: 6_000,
+  releaseKeys: 600,
+  writeRecords: 600,
+  release: 6_000,
+  erase: 120, // each begins a new epoch of the keyring
+  recordStates: 6_000,
 }
 
 const MINUTE = 60

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Pool } from 'pg'
 import { createAllowance } from '../base/allowance.ts'
 import type { Config } from '../base/config.ts'
@@ -16,6 +17,9 @@ import { BOOTSTRAP_TOKENS_AN_HOUR, type VaultMethods } from './api.ts'
 import { APNS_URL, createApns } from './apns.ts'
 import { releaseBootstrapToken } from './bootstrap.ts'
 import { methodsFor, type VaultCaller, type VaultMethod } from './callers.ts'
+import { type Keyring, openKeyring } from './directory/keyring.ts'
+import { directoryMethods } from './directory/methods.ts'
+import { createOffers } from './directory/offers.ts'
 import { createInvitations } from './invitation.ts'
 import { createIssuer } from './issue.ts'
 import type { VaultKeys } from './keys.ts'
@@ -29,7 +33,7 @@ import { createUses } from './uses.ts'
 import { openValid } from './vouchers.ts'
 
 export type VaultOptions = {
-  config: Pick<Config, 'serves' | 'dataDir' | 'urls' | 'publicUrl' | 'apns'>
+  config: Pick<Config, 'serves' | 'dataDir' | 'urls' | 'publicUrl' | 'apns' | 'keyringCopy'>
   keys: VaultKeys
   /** The genesis: what no later version changes, which is name, app and keys. */
   pinned: Trusted
@@ -42,6 +46,8 @@ export type VaultOptions = {
   clock: () => number
   random: (size: number) => Buffer
   log: Log
+  /** Tells watch. */
+  trace: (code: string, fields?: { reason?: string; count?: number }) => void
 }
 type Handler = { params: Check<unknown>; run(params: never, bytes: Buffer): Promise<unknown> | unknown }
 
@@ -53,8 +59,15 @@ const longText = text(new RegExp(`^[^\\0]{1,${MAX_TEXT}}$`), 'text')
 
 /** Serves the edge and the console, each on its own socket, and wakes devices. Throws where a method has no row in callers.ts. */
 export async function startVault(options: VaultOptions): Promise<{ close(): Promise<void> }> {
-  const { config, log } = options
-  const { handlers, push } = assemble(options)
+  const { config, log, random, clock } = options
+  const keyring = await openKeyring({
+    dir: join(config.dataDir, 'keyring'),
+    copyDir: config.keyringCopy,
+    random,
+    clock,
+    failed: error => log.error('keyring.copy', {}, error),
+  })
+  const { handlers, push } = assemble(options, keyring)
   const limit = createLimits(options.clock)
   const servers: RpcServer[] = []
   for (const caller of ['edge', 'console'] as const) {
@@ -66,6 +79,7 @@ export async function startVault(options: VaultOptions): Promise<{ close(): Prom
     async close() {
       await Promise.all(servers.map(server => server.close()))
       await push.close()
+      await keyring.close()
     },
   }
 }
@@ -84,12 +98,13 @@ function guard(
   return Object.fromEntries(Object.entries(handlers).map(([name, handler]) => [name, guarded(name, handler)]))
 }
 
-function assemble({ config, keys, pinned, control, pg, ledger, intake, clock, random, log }: VaultOptions) {
+function assemble(options: VaultOptions, keyring: Keyring) {
+  const { config, keys, pinned, control, pg, ledger, intake, clock, random, log, trace } = options
   const roster = () => trustedNow(control)
   /** Nothing that a device could use leaves while deliveries are frozen, or while nobody knows whether they are. */
   const requireOpen = () => requireThawed(control, clock())
   const store = createStore(pg)
-  const leaves = createLeaves(ledger)
+  const leaves = createLeaves(ledger, { origin: `${pinned.roster.name}/main`, key: pinned.ledgerKey })
   const uses = createUses(leaves)
   const url = config.publicUrl ?? config.urls.edge
   const changed = () => apns.renew()
@@ -120,6 +135,8 @@ function assemble({ config, keys, pinned, control, pg, ledger, intake, clock, ra
     log,
   })
   const may = createAllowance(BOOTSTRAP_TOKENS_AN_HOUR, 3600, clock)
+  const offers = createOffers(keyring, clock, random)
+  const directory = { keyring, offers, leaves, voucher: keys.voucher, trusted: roster, requireOpen, clock, trace }
   const caAndRa = certsOnly([keys.ca.certificate.der, keys.ra.certificate.der])
 
   const handlers: {
@@ -181,6 +198,7 @@ function assemble({ config, keys, pinned, control, pg, ledger, intake, clock, ra
       run: params => certificate.import(params),
     },
     pushShow: { params: nothing, run: () => certificate.show() },
+    ...directoryMethods(directory),
   }
   return { handlers: handlers as unknown as Record<string, Handler>, push }
 }

@@ -15,6 +15,8 @@ export type TestRoster = {
   genesis: string
   trusted: Trusted
   unit: string
+  /** Another one. */
+  secondUnit: string
   owner: TestMember
   approver: TestMember
   operator: TestMember
@@ -32,7 +34,7 @@ export function testRoster(
   keys: { voucher: string; seal: string } = nobodysKeys(),
   options: { delivery?: string } = {},
 ): TestRoster {
-  const unit = randomUUID()
+  const [unit, secondUnit] = [randomUUID(), randomUUID()]
   const ledger = { main: ed25519(), control: ed25519(), clock: ed25519() }
   const people = {
     owner: person('owner-one', ['owner', 'operator', 'approver']),
@@ -49,7 +51,10 @@ export function testRoster(
     members: Object.values(people).map(({ member }) => member),
     policy: { quorum: { read: 1, change: 1, trust: 2, destroy: 2 }, softwarePasskeys: true, longestOrder: 90 * 86_400 },
     app: { origin: ORIGIN, rpId: RP_ID },
-    units: [{ id: unit, alias: 'unit-one', publicKey: '' }],
+    units: [
+      { id: unit, alias: 'unit-one', publicKey: '' },
+      { id: secondUnit, alias: 'unit-two', publicKey: '' },
+    ],
     keys: {
       voucher: keys.voucher,
       seal: keys.seal,
@@ -65,6 +70,7 @@ export function testRoster(
     genesis,
     trusted,
     unit,
+    secondUnit,
     owner: people.owner.test,
     approver: people.approver.test,
     operator: people.operator.test,

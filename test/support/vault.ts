@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { type KeyObject, randomBytes, randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +17,8 @@ import { vaultForConsole, vaultForEdge } from '../../src/vault/client.ts'
 import { generateVaultKeys, loadVaultKeys } from '../../src/vault/keys.ts'
 import type { VaultLedger } from '../../src/vault/leaves.ts'
 import { startVault } from '../../src/vault/server.ts'
+import { leafHash } from '../../src/wire/tlog/merkle.ts'
+import { encodePromise } from '../../src/wire/tlog/promise.ts'
 import { testDatabase } from './database.ts'
 import { type TestMember, testRoster } from './roster.ts'
 
@@ -27,8 +29,9 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
   const keys = loadVaultKeys(join(folder, 'keys'))
   const roster = testRoster(publicParts)
   const database = await testDatabase()
-  const ledger = memoryLedger()
+  const ledger = memoryLedger(roster.ledger.main)
   const time = { shift: 0 }
+  const traces: { code: string; reason?: string; count?: number }[] = []
   const clock = () => Math.floor(Date.now() / 1000) + time.shift
   const intake = decoders()
   /** What the control log says: to be set by tests. */
@@ -63,6 +66,7 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
       clock,
       random: randomBytes,
       log: options.log ?? silentLog,
+      trace: (code, fields = {}) => void traces.push({ code, ...fields }),
     })
   let running = await start()
   const edge = vaultForEdge(serves.edge)
@@ -79,6 +83,7 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
     roster,
     time,
     standing,
+    traces,
     control,
     clock,
     dataDir: config.dataDir,
@@ -160,8 +165,8 @@ export function decoders(): Pick<Intake, 'ask'> {
   }
 }
 
-/** Append and find as the ledger does them. `away` makes it fail; `entries` are what it holds. */
-export function memoryLedger() {
+/** Append and find as the ledger does them. `away` makes it fail; `entries` are what it holds; `signer` is the log's key. */
+export function memoryLedger(signer: KeyObject) {
   const entries: Record<string, unknown>[] = []
   const unique = new Map<string, { index: number; entry: string }>()
   const appendOne = ({ entry }: NewEntry): Outcome => {
@@ -172,11 +177,14 @@ export function memoryLedger() {
     if (!before) entries.push(value)
     const index = before?.index ?? entries.length - 1
     if (key !== undefined) unique.set(key, { index, entry })
-    return { index, leafHash: '', promise: '' }
+    const hash = leafHash(Buffer.from(entry)).toString('base64')
+    const statement = { origin: ledger.origin, leafHash: hash, maxIndex: index, time: Date.now() }
+    return { index, leafHash: hash, promise: encodePromise(statement, signer).toString('base64') }
   }
   const ledger = {
     entries,
     away: false,
+    origin: 'example.test/main',
     async append({ entries: news }: { entries: NewEntry[] }): Promise<Outcome[]> {
       await new Promise(resolve => setImmediate(resolve))
       if (ledger.away) throw new BulkheadError('UNAVAILABLE', 'The ledger does not answer.')
