@@ -17,6 +17,12 @@ const many = (value: string, about: string): Option => ({ type: 'string', multip
 
 const digest = text('HEX', 'sign only what has this digest, which creating it printed')
 
+const unitOption = text('NAME', 'alias or id of the unit (default: the first one, root)')
+const purposeOption = text(
+  'WORD',
+  'support, handover, inventory, incident, leaver, indexing or resealing: it stands in the ledger (default support)',
+)
+
 const ports: Record<string, Option> = {
   'edge-port': text('N', 'port that devices use; 0 picks one (default: a free one, remembered)'),
   'edge-tls-port': text('N', 'port for mutual TLS'),
@@ -42,6 +48,7 @@ const push = () => import('./push.ts')
 const ledger = () => import('./ledger.ts')
 const standing = () => import('./standing.ts')
 const roster = () => import('./roster.ts')
+const people = () => import('./people.ts')
 const freeze = () => import('./freeze.ts')
 
 export const commands: Record<string, Command> = {
@@ -248,6 +255,60 @@ export const commands: Record<string, Command> = {
     options: { json },
     words: [0, 1],
     load: group,
+  },
+  'people import': {
+    summary: 'put people from a table into a unit, sealed',
+    usage: 'FILE --passkey FILE [--unit NAME]',
+    about:
+      'Reads CSV or XLSX with the columns givenName, familyName, email, mobile, office, language, by their headers and in any order; the last two may be missing. Everything is checked before anything is sent, and sealed on this machine: the server gets ciphertext and search tokens.',
+    example: 'bulkhead people import staff.csv --unit root --passkey owner.json',
+    options: {
+      passkey,
+      unit: unitOption,
+      country: text('CODE', 'calling code of numbers without one, for example 32'),
+      json,
+    },
+    words: [1, 1],
+    load: people,
+  },
+  'people list': {
+    summary: "list people by alias; shows nobody's name",
+    usage: '[--unit NAME]',
+    about: 'Aliases mean nothing and can be told to anybody. Names are sealed: see bulkhead people show.',
+    example: 'bulkhead people list --json',
+    options: { unit: unitOption, limit: text('N', 'how many at most (default 100)'), json },
+    words: [0, 0],
+    load: people,
+  },
+  'people find': {
+    summary: 'find people by name, number or e-mail address',
+    usage: 'TEXT --passkey FILE [--unit NAME]',
+    about:
+      'Looks for the beginning of a name, an e-mail address or a number (three letters or digits at least) and shows whom it found. The server sees keyed tokens only. Each person shown is a release: in the ledger, and counted.',
+    example: 'bulkhead people find marg --passkey owner.json',
+    options: { passkey, unit: unitOption, purpose: purposeOption, json },
+    words: [1, 1],
+    load: people,
+  },
+  'people show': {
+    summary: 'show the names behind aliases',
+    usage: 'ALIAS… --passkey FILE [--unit NAME]',
+    about:
+      'Signs a grant for exactly these people, asks the vault to open its half, and opens the other one here. Each person shown is a release: in the ledger, and counted (50 an hour and 200 a day for each member and unit).',
+    example: 'bulkhead people show badoke-timaru --purpose support --passkey owner.json',
+    options: { passkey, unit: unitOption, purpose: purposeOption, json },
+    words: [1, 25],
+    load: people,
+  },
+  'people erase': {
+    summary: 'erase people for good, from every backup too',
+    usage: 'ALIAS… --passkey FILE [--unit NAME]',
+    about:
+      'Removes the key that the vault needs to open them, and destroys the key under which the keyring stood before. What is in old backups of the database then opens for nobody.',
+    example: 'bulkhead people erase badoke-timaru --passkey owner.json',
+    options: { passkey, unit: unitOption, json },
+    words: [1, 500],
+    load: people,
   },
   'push csr': {
     summary: 'ask for a push certificate',

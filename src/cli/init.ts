@@ -11,6 +11,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
+import { toBase64 } from '../people/bytes.ts'
+import { type KeyPair, makeKeyPair } from '../people/keys.ts'
+import { makeShares } from '../people/recovery.ts'
 import { type CompartmentName, compartment } from '../supervisor/compartments.ts'
 import { loopbacks, pickPort } from '../supervisor/ports.ts'
 import { canonical } from '../trust/canonical.ts'
@@ -34,6 +37,7 @@ import {
   writeWhole,
 } from './home.ts'
 import { createSoftwarePasskey, publicPasskey } from './passkey.ts'
+import { writeShareBeside } from './people/unlock.ts'
 
 /** What a genesis is made of: members with their passkeys, and where the app lives. */
 export type InitOptions = {
@@ -45,6 +49,8 @@ export type InitOptions = {
   software?: Record<string, string>
   appPort: number
   name?: string
+  /** The root unit's public key (X25519, base64), where the set-up page made it. */
+  unitKey?: string
   /** SHA-256 of the paper codes that freeze. */
   freezeCodes?: string[]
   /** What of the policy is to be another than usual. */
@@ -61,10 +67,12 @@ export async function initHome(options: InitOptions): Promise<{ genesisDigest: s
   removeUnfinished(home)
   const origin = `http://localhost:${options.appPort}`
   const members = makeMembers(options, origin)
+  const made = options.unitKey === undefined ? await makeKeyPair() : undefined
+  const unitKey = options.unitKey ?? toBase64(made!.publicKey)
   let genesis: string
   try {
     const keys = makeKeys(home, options.name ?? `bulkhead-${randomBytes(4).toString('hex')}`)
-    genesis = canonical(makeGenesis(members, origin, keys, options))
+    genesis = canonical(makeGenesis(members, origin, keys, unitKey, options))
     openGenesis(genesis, genesisDigestOf(genesis)) // what nobody could open is not written
     writeWhole(genesisPath(home), genesis, 0o644)
   } catch (error) {
@@ -72,9 +80,22 @@ export async function initHome(options: InitOptions): Promise<{ genesisDigest: s
     throw error
   }
   const genesisDigest = genesisDigestOf(genesis)
+  const file = Object.values(options.software ?? {})[0]
+  if (made && file !== undefined) await keepUnitKey(made, genesis, file)
   const config = readHomeConfig(home)
   writeHomeConfig(home, { ...config, genesisDigest, ports: { ...config.ports, app: options.appPort } })
   return { genesisDigest }
+}
+
+/** The root's private half: sealed to the owner's passkey, and on paper, both beside the passkey's file and proved before this returns. */
+async function keepUnitKey(key: KeyPair, genesis: string, file: string) {
+  const { roster, genesisDigest } = openGenesis(genesis, genesisDigestOf(genesis))
+  const [unit] = roster.units
+  const { id, alias, publicKey } = unit!
+  await writeShareBeside(file, key, id, genesisDigest)
+  const of = { installation: roster.name, unit: id, alias, publicKey, genesisDigest }
+  const shares = await makeShares(key.privateKey, of, RECOVERY)
+  for (const [at, share] of shares.entries()) writeWhole(`${file}.recovery-${at + 1}.txt`, share, 0o600)
 }
 
 const now = () => Math.floor(Date.now() / 1000)
@@ -159,6 +180,7 @@ function makeGenesis(
   members: Member[],
   origin: string,
   { name, ...keys }: PublicKeys,
+  unitKey: string,
   { freezeCodes = [], policy }: InitOptions,
 ): Roster {
   return {
@@ -176,11 +198,23 @@ function makeGenesis(
       ...policy,
     },
     app: { origin, rpId: 'localhost' },
-    units: [{ id: randomUUID(), alias: 'root', publicKey: keys.seal }],
+    units: [rootUnit(members[0]!, unitKey)],
     keys,
     standing: ['renew-identity'],
   }
 }
+
+/** Paper shares of the root's key: any two of three give it back. */
+const RECOVERY = { needed: 2, shares: 3 }
+
+/** `unitKey`: its public half, base64. The owner reads there; whoever else does is added to the roster. */
+const rootUnit = (owner: Member, unitKey: string): Roster['units'][number] => ({
+  id: randomUUID(),
+  alias: 'root',
+  publicKey: unitKey,
+  operators: [owner.id],
+  recovery: RECOVERY,
+})
 
 function writeKey(dir: string, file: string, key: KeyObject) {
   writeFileSync(join(dir, file), key.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600, flush: true })

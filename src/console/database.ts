@@ -4,6 +4,7 @@ import type { DatabaseConfig } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import type { Approval } from '../trust/approval.ts'
 import type { OrderClass } from '../trust/class.ts'
+import type { Kind } from '../trust/directory.ts'
 import type { Tier } from '../trust/invitation.ts'
 
 /**
@@ -52,6 +53,32 @@ export type Tables = {
     created_at: Generated<Date>
   }
   'console.proposal_approval': { proposal_id: string; member_id: string; approval: Json<Approval>; at: Generated<Date> }
+  'console.writer': { writer_id: string; statement: string; approval: Json<Approval>; at: Generated<Date> }
+  'console.record': {
+    kind: Kind
+    record_id: string
+    version: number
+    outer_digest: Buffer
+    unit_id: string
+    alias: string
+    writer_id: string
+    statement: string
+    signature: string
+    sealed: Buffer
+    tokens: number[] | null
+    written_at: Generated<Date>
+  }
+  'console.member_key': { credential_id: string; statement: string; approval: Json<Approval> }
+  'console.unit_share': { unit_id: string; public_key: string; credential_id: string; sealed: Buffer }
+  'console.assignment': {
+    device_id: string
+    version: number
+    person_id: string | null
+    unit_id: string
+    writer_id: string
+    statement: string
+    signature: string
+  }
   'console.session': { token_sha256: Buffer; member_id: string; expires_at: Date }
   'edge.device': {
     device_id: string

@@ -15,6 +15,7 @@ import { invitationRoutes } from './invitations/routes.ts'
 import { ledgerRoutes } from './ledger/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { sweepUntil } from './orders/sweep.ts'
+import { peopleRoutes } from './people/routes.ts'
 import { pushRoutes } from './push/routes.ts'
 import { type Api, createApi, type Env } from './routing.ts'
 import { requireSession, sessionRoutes } from './sessions/routes.ts'
@@ -46,6 +47,7 @@ export function createConsole(desk: Desk, caller: 'member' | 'local'): Api {
   groupRoutes(api, desk)
   invitationRoutes(api, desk)
   pushRoutes(api, desk)
+  peopleRoutes(api, desk)
   return api
 }
 

@@ -1,7 +1,8 @@
 import { BulkheadError } from '../base/errors.ts'
 import { parseCanonical } from '../trust/canonical.ts'
 import { alias, digest, object, oneOf, uuid, whole } from '../trust/shape.ts'
-import { type Bytes, fromBase64 } from './bytes.ts'
+import { type Bytes, fromBase64, toHex } from './bytes.ts'
+import { sha256 } from './hash.ts'
 import type { Hpke } from './keys.ts'
 import { decodePerson, type Person } from './person.ts'
 import { openRecord } from './seal.ts'
@@ -39,6 +40,8 @@ export async function openPerson(
     throw new BulkheadError('UNPROVEN', 'The server gave another record than the one that was asked for.')
   const place = { kind, id, unit, version }
   const inner = fromBase64(released.inner)
+  if (toHex(sha256(inner)) !== record.body)
+    throw new BulkheadError('UNPROVEN', 'The server gave other bytes than those that were written.')
   const person = decodePerson(await openRecord(using.hpke, using.unitPrivateKey, inner, place, using.genesisDigest))
   const unproven = await whyUnproven(released, record.writer, unit, writer, using.genesisDigest)
   return { id, version, alias: record.alias, person, ...(unproven === undefined ? {} : { unproven }) }

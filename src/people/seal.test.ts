@@ -63,7 +63,7 @@ test('what is signed and authenticated here is what the server’s own code make
 test('a record opens with both keys, in its place, and nowhere else', async () => {
   const [unitKey, releaseKey] = [await makeKeyPair(), await makeKeyPair()]
   const to = { unitKey: unitKey.publicKey, releaseKey: releaseKey.publicKey, genesisDigest }
-  const sealed = await sealRecord(nodeHpke, encodePerson(ada), place, to)
+  const { sealed } = await sealRecord(nodeHpke, encodePerson(ada), place, to)
   const inner = await nodeHpke.open(releaseKey.privateKey, sealed, recordAad('outer', place, genesisDigest))
   assert.deepEqual(decodePerson(await openRecord(nodeHpke, unitKey.privateKey, inner, place, genesisDigest)), ada)
   await assert.rejects(openRecord(nodeHpke, unitKey.privateKey, sealed, place, genesisDigest), { code: 'UNPROVEN' })
@@ -164,11 +164,11 @@ test('people are written as the server takes them, and read again, proven', asyn
     const { id, person } = people[at]!
     const record = decodeStatement(statement, directory.recordShape, 'record')
     directory.requireSession(session.key.publicKey, statement, 'bulkhead-record/v1', signature, trusted)
-    assert.equal(record.body, sha256(fromBase64(sealed)).toString('hex'))
     assert.equal(record.alias, personAlias(id))
     assert.deepEqual(tokens, index.tokensOf(person))
     const aad = recordAad('outer', record, genesisDigest)
     const inner = toBase64(await nodeHpke.open(outer.get(id)!.privateKey, fromBase64(sealed), aad))
+    assert.equal(record.body, sha256(fromBase64(inner)).toString('hex'))
     const writer = { id: session.id, unit, key: session.key.publicKey }
     const opened = await openPerson({ id, statement, signature, inner }, writer, reading)
     assert.deepEqual(opened, { id, version: 1, alias: personAlias(id), person })

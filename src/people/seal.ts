@@ -10,12 +10,17 @@ import { type Place, recordAad } from './place.ts'
 export type Recipients = { unitKey: Bytes; releaseKey: Bytes; genesisDigest: Uint8Array }
 const MOST_SEALED = 64 * 1024
 
-/** Throws LIMIT where the record would be over 64 KiB. */
-export async function sealRecord(hpke: Hpke, plaintext: Bytes, place: Place, to: Recipients): Promise<Bytes> {
+/** Both halves: the inner one is what a writer signs, `sealed` what is stored. Throws LIMIT where it would be over 64 KiB. */
+export async function sealRecord(
+  hpke: Hpke,
+  plaintext: Bytes,
+  place: Place,
+  to: Recipients,
+): Promise<{ inner: Bytes; sealed: Bytes }> {
   const inner = await hpke.seal(to.unitKey, plaintext, recordAad('inner', place, to.genesisDigest))
   const sealed = await hpke.seal(to.releaseKey, inner, recordAad('outer', place, to.genesisDigest))
   if (sealed.length > MOST_SEALED) throw new BulkheadError('LIMIT', 'A record of more than 64 KiB.')
-  return sealed
+  return { inner, sealed }
 }
 
 /** The inner half, as the vault released it. Throws UNPROVEN where it belongs to another record, version, unit or installation. */

@@ -100,15 +100,15 @@ export async function requestRelease(
 }
 
 export type SignedRecord = { statement: string; signature: string }
-/** One version of one record, of its sealed bytes. */
+/** One version of one record, by its inner half: the outer one may be wrapped again. */
 export async function signRecord(
   session: WriterSession,
-  record: Place & { alias: string; sealed: Bytes },
+  record: Place & { alias: string; inner: Bytes },
   genesisDigest: Uint8Array,
 ): Promise<SignedRecord> {
-  const { kind, id, unit, version, alias, sealed } = record
+  const { kind, id, unit, version, alias, inner } = record
   const type = 'bulkhead-record/v1'
-  const body = toHex(sha256(sealed))
+  const body = toHex(sha256(inner))
   const statement = canonical({ type, kind, id, unit, version, alias, body, writer: session.id })
   return { statement, signature: toBase64(await session.key.sign(sessionBytes(statement, type, genesisDigest))) }
 }

@@ -57,7 +57,7 @@ async function writePerson({ id, version, person }: Writing, using: WritingWith)
   const releaseKey = using.releaseKeys.get(id)
   if (!releaseKey) throw new BulkheadError('UNPROVEN', `The vault gave no key for ${personAlias(id)}.`)
   const place = { kind: 'person' as const, id, unit: session.unit, version }
-  const sealed = await sealRecord(hpke, encodePerson(person), place, { unitKey, releaseKey, genesisDigest })
-  const signed = await signRecord(session, { ...place, alias: personAlias(id), sealed }, genesisDigest)
+  const { inner, sealed } = await sealRecord(hpke, encodePerson(person), place, { unitKey, releaseKey, genesisDigest })
+  const signed = await signRecord(session, { ...place, alias: personAlias(id), inner }, genesisDigest)
   return { ...signed, sealed: toBase64(sealed), tokens: index?.tokensOf(person) ?? null }
 }

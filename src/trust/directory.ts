@@ -68,6 +68,17 @@ export const recordShape = object({
   body: digest,
   writer: uuid,
 })
+/** Whose device it is from now on; without a person, nobody's. */
+export const assignmentShape = object(
+  {
+    type: oneOf('bulkhead-assignment/v1'),
+    device: uuid,
+    version: whole(1, 1_000_000_000),
+    unit: uuid,
+    writer: uuid,
+  },
+  { person: uuid },
+)
 /** What is to be released, by the grant's own key. `serial` only grows within a grant, so nothing is asked twice; `shown`: whether a page shows it. */
 export const requestShape = object({
   type: oneOf('bulkhead-release-request/v1'),
@@ -84,6 +95,21 @@ export const releaseKeysShape = object({
   keys: listOf(object({ kind: oneOf(...KINDS), id: uuid, key: base64 }), MOST_RECORDS),
 })
 export type DirectoryRecord = ReturnType<typeof recordShape>
+/** Search tokens for records that were written without the unit's key. */
+export const tokensShape = object({
+  type: oneOf('bulkhead-tokens/v1'),
+  writer: uuid,
+  records: listOf(
+    object({
+      kind: oneOf(...KINDS),
+      id: uuid,
+      version: whole(1, 1_000_000_000),
+      tokens: listOf(whole(0, 0x7fffffff), 200),
+    }),
+    MOST_RECORDS,
+  ),
+})
+export type Assignment = ReturnType<typeof assignmentShape>
 export type ReleaseRequest = ReturnType<typeof requestShape>
 export type ReleaseKeys = ReturnType<typeof releaseKeysShape>
 
@@ -97,6 +123,9 @@ export const openWriter = (signed: Signed, now: number, trusted: Trusted) =>
     now,
     trusted,
   })
+/** Who wrote something at some time: the writer may have ended since. Throws UNPROVEN or FORBIDDEN. */
+export const openWriterAt = (signed: Signed, trusted: Trusted) =>
+  openWriter(signed, decodeStatement(signed.statement, writerShape, 'writer').notBefore, trusted)
 export const openGrant = (signed: Signed, now: number, trusted: Trusted) =>
   openSession(signed, 'bulkhead-grant/v1', grantShape, () => LONGEST_SESSION, { now, trusted })
 export const openErasure = (signed: Signed, now: number, trusted: Trusted) =>
