@@ -41,6 +41,7 @@ const vault = await startVault({
   clock: () => Math.floor(Date.now() / 1000),
   random: randomBytes,
   log,
+  trace,
 })
 stopWith([], async () => {
   await vault.close()

@@ -127,6 +127,7 @@ async function start() {
     clock: () => Math.floor(Date.now() / 1000),
     random: randomBytes,
     log: silentLog,
+    trace: () => {},
   })
   const fromConsole = {
     ledger: ledgerClient({ path: socketPath(home, 'ledger', 'console') }),

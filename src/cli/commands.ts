@@ -341,7 +341,10 @@ export const commands: Record<string, Command> = {
       'remove-member': many('ALIAS', 'whose approvals end at once'),
       'set-roles': many('ALIAS=ROLES', 'all roles of a member: owner, operator, approver, responder, auditor, dpo'),
       quorum: many('CLASS=N', 'approvals that read, change, trust or destroy takes; or roster=N'),
-      budget: many('CLASS=LIMIT', 'devices that a class may reach: 10/24h, or "10,10%/1h,then all"'),
+      budget: many(
+        'CLASS=LIMIT',
+        'devices that a class may reach: 10/24h, or "10,10%/1h,then all"; enrol=500/1h: how many may enrol',
+      ),
       'cooling-off': text('TIME', 'how long what is new or weaker waits, for example 24h'),
       witness: many('VKEY', 'one more witness of the ledger'),
       cosignatures: text('N', 'how many witnesses a delivery needs'),

@@ -172,6 +172,7 @@ const rules = z.object({
   roster: z.int(),
   roles: forEach(roles),
   budgets: forEach(z.array(budget)),
+  enrol: z.array(z.object({ devices: z.int(), seconds: z.int() })),
   softwarePasskeys: z.boolean(),
   longestOrder: z.int(),
   coolingOff: z.int(),

@@ -52,8 +52,11 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     await mkdir(dir, { recursive: true })
     const lock = await lockStore(dir)
     opened.push(() => lock.release())
-    const deliveries = new Deliveries()
     const rules = createControlState(options.genesis, options.trusted, options.clock)
+    const deliveries = new Deliveries(() => {
+      const now = Math.floor(options.clock() / 1000)
+      return { now, enrol: rules.control.trustedAt(now).rules.enrol }
+    })
     const main = await openLog(options, 'main', deliveries, opened)
     const control = await openLog(options, 'control', rules, opened)
     const desk = openDesk({ main, deliveries, control: rules.control, clock: options.clock })

@@ -10,7 +10,7 @@ export type Leaf = { type: 'consumed' | 'certificate' | 'release' | 'push'; uniq
 /** What the vault needs of the ledger. */
 export type VaultLedger = Pick<Ledger, 'append' | 'find'>
 export type Leaves = {
-  /** Resolves when the leaf is on the ledger's disk: true, or false where another leaf used up its `unique`. Throws UNAVAILABLE. */
+  /** Resolves when the leaf is on the ledger's disk: true, or false where another leaf used up its `unique`. Throws UNAVAILABLE, or LIMIT with the ledger's reason. */
   append(leaf: Leaf): Promise<boolean>
   find(unique: string): Promise<Record<string, unknown> | undefined>
   /** The same as it is written, and where. */
@@ -36,6 +36,7 @@ export function createLeaves(ledger: VaultLedger): Leaves {
       if (outcome instanceof Error) throw outcome
       if (!('code' in outcome)) return true
       if (outcome.code === 'CONFLICT') return false
+      if (outcome.code === 'LIMIT') throw new BulkheadError('LIMIT', outcome.message)
       throw new BulkheadError('INTERNAL', `The ledger refused a leaf of type ${leaf.type}.`)
     },
     async find(unique) {

@@ -42,6 +42,8 @@ export type VaultOptions = {
   clock: () => number
   random: (size: number) => Buffer
   log: Log
+  /** Tells watch. */
+  trace: (code: string) => void
 }
 type Handler = { params: Check<unknown>; run(params: never, bytes: Buffer): Promise<unknown> | unknown }
 
@@ -84,13 +86,13 @@ function guard(
   return Object.fromEntries(Object.entries(handlers).map(([name, handler]) => [name, guarded(name, handler)]))
 }
 
-function assemble({ config, keys, pinned, control, pg, ledger, intake, clock, random, log }: VaultOptions) {
+function assemble({ config, keys, pinned, control, pg, ledger, intake, clock, random, log, trace }: VaultOptions) {
   const roster = () => trustedNow(control)
   /** Nothing that a device could use leaves while deliveries are frozen, or while nobody knows whether they are. */
   const requireOpen = () => requireThawed(control, clock())
   const store = createStore(pg)
   const leaves = createLeaves(ledger)
-  const uses = createUses(leaves)
+  const uses = createUses(leaves, clock)
   const url = config.publicUrl ?? config.urls.edge
   const changed = () => apns.renew()
   const { topicInUse } = store
@@ -118,6 +120,7 @@ function assemble({ config, keys, pinned, control, pg, ledger, intake, clock, ra
     clock,
     random,
     log,
+    trace,
   })
   const may = createAllowance(BOOTSTRAP_TOKENS_AN_HOUR, 3600, clock)
   const caAndRa = certsOnly([keys.ca.certificate.der, keys.ra.certificate.der])

@@ -10,6 +10,7 @@ const FINDINGS = new Set([
   'approval-unproven',
   'control-unproven',
   'control-passed-over',
+  'enrolment-budget',
 ])
 /** Refusals of ordinary work: changes of trust wait for their second hour, and orders end. Too many erasures are another matter. */
 const ORDINARY = new Set(['budget-read', 'budget-change', 'budget-trust', 'expired', 'cancelled'])

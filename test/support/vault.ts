@@ -51,6 +51,7 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
     ...(options.apns ? { apns: options.apns } : {}),
   }
   const pg = database.connect('vault', 6)
+  const traces: string[] = []
   const start = () =>
     startVault({
       config,
@@ -63,6 +64,7 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
       clock,
       random: randomBytes,
       log: options.log ?? silentLog,
+      trace: code => void traces.push(code),
     })
   let running = await start()
   const edge = vaultForEdge(serves.edge)
@@ -81,6 +83,7 @@ export async function testVault(options: { apns?: { url: string; ca: string }; l
     standing,
     control,
     clock,
+    traces,
     dataDir: config.dataDir,
     sockets: serves,
     /** As after a crash: nothing in memory is kept. */
@@ -160,7 +163,7 @@ export function decoders(): Pick<Intake, 'ask'> {
   }
 }
 
-/** Append and find as the ledger does them. `away` makes it fail; `entries` are what it holds. */
+/** Append and find as the ledger does them. `away` makes it fail, `full` lets nobody enrol; `entries` are what it holds. */
 export function memoryLedger() {
   const entries: Record<string, unknown>[] = []
   const unique = new Map<string, { index: number; entry: string }>()
@@ -169,6 +172,7 @@ export function memoryLedger() {
     const key = value.unique as string | undefined
     const before = key === undefined ? undefined : unique.get(key)
     if (before && before.entry !== entry) return { code: 'CONFLICT', index: before.index }
+    if (!before && value.type === 'consumed' && ledger.full) return { code: 'LIMIT', message: 'Enough have enrolled.' }
     if (!before) entries.push(value)
     const index = before?.index ?? entries.length - 1
     if (key !== undefined) unique.set(key, { index, entry })
@@ -177,6 +181,8 @@ export function memoryLedger() {
   const ledger = {
     entries,
     away: false,
+    /** No more may enrol now. */
+    full: false,
     async append({ entries: news }: { entries: NewEntry[] }): Promise<Outcome[]> {
       await new Promise(resolve => setImmediate(resolve))
       if (ledger.away) throw new BulkheadError('UNAVAILABLE', 'The ledger does not answer.')

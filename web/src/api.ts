@@ -35,6 +35,7 @@ export type Standing = {
     roster: number
     roles: Record<OrderClass, Role[]>
     budgets: Record<OrderClass, Budget[]>
+    enrol: { devices: number; seconds: number }[]
     softwarePasskeys: boolean
     longestOrder: number
     coolingOff: number
