@@ -224,10 +224,11 @@ export const commands: Record<string, Command> = {
   },
   'group add': {
     summary: 'add devices to a group',
-    usage: 'GROUP DEVICE … --passkey FILE',
-    about: 'Signs the next version of the membership.',
+    usage: 'GROUP DEVICE … --passkey FILE [--anew]',
+    about:
+      'Signs the next version of the membership. Where whoever approved the newest one has left the roster, nobody is in the group: --anew goes on with the devices that are named here, and no other.',
     example: 'bulkhead group add kiosks lobu-kate-rimo --passkey owner.json',
-    options: { passkey, json },
+    options: { passkey, anew: { type: 'boolean', about: 'of these devices alone' }, json },
     words: [2, 1000],
     load: group,
   },
