@@ -62,7 +62,8 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     const desk = openDesk({ main, deliveries, control: rules.control, clock: options.clock })
     const ticker = startTicker({ main, control }, options)
     opened.push(() => ticker.stop())
-    const cosigner = startCosigner({ logs: [main, control], witnesses: options.witnesses ?? [], log })
+    const named = () => rules.control.versions.at(-1)!.roster.policy.witnesses ?? []
+    const cosigner = startCosigner({ logs: [main, control], witnesses: options.witnesses ?? [], named, log })
     opened.push(() => cosigner.stop())
     const tiles = await serveTiles({ dir, ...http, log })
     opened.push(() => closeTiles(tiles))
