@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { lockFolder } from '../base/lock.ts'
 import type { Log } from '../base/log.ts'
 import { type Method, type RpcServer, serveRpc } from '../base/rpc.ts'
 import type { Trusted } from '../trust/roster.ts'
@@ -13,7 +14,6 @@ import { startCosigner } from './cosign.ts'
 import { Deliveries } from './deliveries.ts'
 import { type DeliveryDesk, openDesk } from './desk.ts'
 import { type Disk, openDisk } from './disk.ts'
-import { lockStore } from './lock.ts'
 import { readParams } from './request.ts'
 import { type LogState, Sequence } from './sequence.ts'
 import { serveTiles } from './tiles.ts'
@@ -50,8 +50,8 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   }
   try {
     await mkdir(dir, { recursive: true })
-    const lock = await lockStore(dir)
-    opened.push(() => lock.release())
+    const lock = lockFolder(dir, 'Another ledger') // two would sign two pasts
+    opened.push(async () => lock.release())
     const rules = createControlState(options.genesis, options.trusted, options.clock)
     const deliveries = new Deliveries(() => {
       const now = Math.floor(options.clock() / 1000)
