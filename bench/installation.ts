@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -16,7 +16,9 @@ export async function startInstallation(program = root) {
   const cli = (line: string[]) => run(bulkhead, line)
   const home = mkdtempSync(join(tmpdir(), 'bh-bench-'))
   const passkey = join(home, 'bench.passkey')
-  await cli(['init', '--home', home, '--owner', 'bench', '--software-passkey', passkey])
+  const policy = join(home, 'policy.json')
+  writeFileSync(policy, JSON.stringify({ budgets: { enrol: { devices: 100_000, seconds: 60 } } })) // a fleet in a minute is no roll-out
+  await cli(['init', '--home', home, '--owner', 'bench', '--software-passkey', passkey, '--policy', policy])
   const up = spawn(bulkhead, ['up', '--home', home], { stdio: ['ignore', 'pipe', 'inherit'] })
   const urls = await readyLine(up)
   return {

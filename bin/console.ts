@@ -33,9 +33,13 @@ const desk = openDesk({
   now: () => new Date(),
 })
 const running = await startConsole(desk, { http: config.listen.http!, socket: config.serves.cli! })
-stopWith([], async () => {
-  await running.close()
-  await following.close()
-  vault.close()
-  ledger.close()
-})
+stopWith(
+  [],
+  async () => {
+    await running.close()
+    await following.close()
+    vault.close()
+    ledger.close()
+  },
+  following.heard,
+)

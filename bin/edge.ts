@@ -69,10 +69,14 @@ process.on('message', (message: { t?: string }, handle: unknown) => {
 const servers = [createEdgeServer(edge), createEdgeServer(edge, tls)]
 await listen(servers[0]!, config.listen.http!)
 await listen(servers[1]!, config.listen.tls!)
-stopWith(servers, async () => {
-  context.writeback.close()
-  await context.writeback.flush()
-  await following.close()
-  ledger.close()
-  await store.close()
-})
+stopWith(
+  servers,
+  async () => {
+    context.writeback.close()
+    await context.writeback.flush()
+    await following.close()
+    ledger.close()
+    await store.close()
+  },
+  following.heard,
+)

@@ -43,9 +43,13 @@ const vault = await startVault({
   log,
   trace,
 })
-stopWith([], async () => {
-  await vault.close()
-  await following.close()
-  ledger.close()
-  await pool.end()
-})
+stopWith(
+  [],
+  async () => {
+    await vault.close()
+    await following.close()
+    ledger.close()
+    await pool.end()
+  },
+  following.heard,
+)

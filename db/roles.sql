@@ -2,7 +2,7 @@
 -- Roles themselves (bulkhead_migrator, bulkhead_edge, bulkhead_console, bulkhead_vault, bulkhead_watch) are made by the supervisor.
 
 revoke all on schema public from public;
-revoke all on all functions in schema edge, console from public;
+revoke all on all functions in schema edge, console, watch from public;
 -- Not in one schema: there, default rights can only be added to.
 alter default privileges revoke execute on functions from public;
 do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$;
@@ -55,6 +55,7 @@ grant select (device_id, channel, push) on edge.user_channel to bulkhead_vault;
 grant select (device_id, channel, order_id, state, expires_at) on edge.pending to bulkhead_vault;
 grant select, update, delete on edge.wake to bulkhead_vault;
 
--- watch: its own traces.
+-- watch: its own traces, of which it deletes only what is old.
 grant usage on schema watch to bulkhead_watch;
 grant select, insert on watch.trace to bulkhead_watch;
+grant execute on function watch.forget_old() to bulkhead_watch;

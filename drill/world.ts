@@ -1,6 +1,6 @@
 import { createFleet } from '../simulator/fleet.ts'
 import type { Model } from '../simulator/person.ts'
-import { type Installation, idOf, startInstallation, until } from '../test/support/installation.ts'
+import { type Installation, idOf, startInstallation } from '../test/support/installation.ts'
 import { createOperator, type Operator } from '../test/support/operator.ts'
 import { canariesOf, type Person, personOf, plant } from './canaries.ts'
 import { createEffects, type Effects } from './effect.ts'
@@ -20,9 +20,6 @@ export type Say = (line: string) => void
 
 export async function openWorld(options: Parameters<typeof startInstallation>[0] = {}): Promise<World> {
   const installation = await startInstallation(options)
-  // In its first moments the console has not read the control log, and takes nothing that members sign.
-  const isFresh = async () => (await installation.console.get<{ fresh: boolean }>('/api/roster/standing')).fresh
-  await until(() => isFresh().catch(() => false))
   const owner = createOperator(installation)
   const notices = openNotices(installation.home, owner.trusted)
   return {

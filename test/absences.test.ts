@@ -67,6 +67,7 @@ const most: Record<string, [verb: string, on: RegExp, columns?: RegExp][]> = {
     ['usage', /^schema watch$/],
     ['select', /^watch\.trace$/],
     ['insert', /^watch\.trace$/],
+    ['execute', /^function watch\.forget_old\(\)$/],
   ],
 }
 /** What the vault opens itself: it wakes devices, and opens their unlock tokens for an approved order. */

@@ -12,7 +12,7 @@ import { holds, printed, type Result } from '../drill/report.ts'
 import { compartments } from '../src/supervisor/compartments.ts'
 import { processes } from '../src/supervisor/strays.ts'
 import { readSources } from './support/imports.ts'
-import { startInstallation, until } from './support/installation.ts'
+import { startInstallation } from './support/installation.ts'
 
 // The drills in short. The long ones are `npm run drill -- P2|P3|P4|mutate`; docs/drills.md says what each of them tries.
 
@@ -82,10 +82,7 @@ describe('the drills’ own walls', () => {
     })
     const installation = await starting
     try {
-      // Until it has read the control log, the console answers UNAVAILABLE.
-      const { time } = await until(() =>
-        installation.console.get<{ time: string }>('/api/roster/standing').catch(() => undefined),
-      )
+      const { time } = await installation.console.get<{ time: string }>('/api/roster/standing')
       assert.ok(Math.abs(new Date(time).getTime() - Date.now()) < 60_000, time)
       const ours = [...processes()].filter(({ argv }) => argv.includes(installation.home))
       for (const { entry } of Object.values(compartments)) {

@@ -17,6 +17,7 @@ const FILES: Record<string, readonly string[]> = {
   'src/ledger/control.ts': ['src/ledger/server.test.ts'],
   'src/edge/orders.ts': ['src/edge/orders.test.ts'],
   'src/ledger/deliveries.ts': ['src/ledger/deliveries.test.ts', 'src/ledger/server.test.ts'],
+  'src/ledger/enrolments.ts': ['src/ledger/deliveries.test.ts'],
   'src/ledger/budgets.ts': ['src/ledger/deliveries.test.ts', 'src/ledger/server.test.ts'],
   'src/ledger/desk.ts': ['src/ledger/deliveries.test.ts', 'src/ledger/server.test.ts'],
 }

@@ -8,8 +8,15 @@ export function listen(server: Server, { host, port }: { host: string; port: num
   })
 }
 
-/** Says `ready`, and ends the process on SIGTERM, SIGINT or when the supervisor's channel closes: nothing of ours outlives it. */
-export function stopWith(servers: Server[], close: () => Promise<void>): void {
+/**
+ * Says `ready`, once `ready` has come to pass, and ends the process on SIGTERM, SIGINT or when the supervisor's channel closes: nothing of
+ * ours outlives it.
+ */
+export function stopWith(
+  servers: Server[],
+  close: () => Promise<void>,
+  ready: Promise<unknown> = Promise.resolve(),
+): void {
   let stopping = false
   const stop = async () => {
     if (stopping) return
@@ -24,5 +31,5 @@ export function stopWith(servers: Server[], close: () => Promise<void>): void {
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop())
   process.on('disconnect', () => void stop())
-  process.send?.({ t: 'ready' })
+  void ready.then(() => stopping || process.send?.({ t: 'ready' }))
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { family, findCommand, flag, list, nearest, needed, parseCommand, takeHome, text, whole } from './args.ts'
+import { family, findCommand, flag, list, needed, parseCommand, takeHome, text, whole } from './args.ts'
 import { commands } from './commands.ts'
 import { helpOf, overview } from './help.ts'
+import { nearest } from './likely.ts'
 
 const refused = (words: RegExp) => (error: unknown) => {
   const { code, message, remedy } = error as { code: string; message: string; remedy: string }

@@ -61,6 +61,7 @@ export function linesOfRules(rules: Rules): Record<string, string> {
       `budget of ${name}`,
       line,
     ]),
+    ['new devices', rules.enrol.map(({ devices, seconds }) => `${devices} in ${span(seconds)}`).join('; and ')],
     ['roster and thaw', `${rules.roster} or more owners, at least two where there are two`],
     ['software passkeys', rules.softwarePasskeys ? 'count' : 'do not count'],
     ['longest order', span(rules.longestOrder)],

@@ -231,10 +231,11 @@ export const commands: Record<string, Command> = {
   },
   'group add': {
     summary: 'add devices to a group',
-    usage: 'GROUP DEVICE … --passkey FILE',
-    about: 'Signs the next version of the membership.',
+    usage: 'GROUP DEVICE … --passkey FILE [--anew]',
+    about:
+      'Signs the next version of the membership. Where whoever approved the newest one has left the roster, nobody is in the group: --anew goes on with the devices that are named here, and no other.',
     example: 'bulkhead group add kiosks lobu-kate-rimo --passkey owner.json',
-    options: { passkey, json },
+    options: { passkey, anew: { type: 'boolean', about: 'of these devices alone' }, json },
     words: [2, 1000],
     load: group,
   },
@@ -402,7 +403,10 @@ export const commands: Record<string, Command> = {
       'remove-member': many('ALIAS', 'whose approvals end at once'),
       'set-roles': many('ALIAS=ROLES', 'all roles of a member: owner, operator, approver, responder, auditor, dpo'),
       quorum: many('CLASS=N', 'approvals that read, change, trust or destroy takes; or roster=N'),
-      budget: many('CLASS=LIMIT', 'devices that a class may reach: 10/24h, or "10,10%/1h,then all"'),
+      budget: many(
+        'CLASS=LIMIT',
+        'devices that a class may reach: 10/24h, or "10,10%/1h,then all"; enrol=500/1h: how many may enrol',
+      ),
       'cooling-off': text('TIME', 'how long what is new or weaker waits, for example 24h'),
       witness: many('VKEY', 'one more witness of the ledger'),
       cosignatures: text('N', 'how many witnesses a delivery needs'),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { BulkheadError } from '../base/errors.ts'
 import { isAttested } from '../trust/attestation.ts'
 import { previousOf } from '../trust/control.ts'
-import { type Budget, CLASSES, ROLES, type Role } from '../trust/policy.ts'
+import { type Budget, CLASSES, type Rate, ROLES, type Role } from '../trust/policy.ts'
 import { checkRoster, type Member, type Passkey, type Roster } from '../trust/roster.ts'
 import { type Args, flag, list, text, whole } from './args.ts'
 import { freezeCodeHashes, makeFreezeCodes } from './freezecodes.ts'
@@ -116,7 +116,10 @@ function editPolicy(args: Args, before: Roster['policy'], codes: string[]): Rost
   }
   for (const one of list(args, 'budget')) {
     const [name, words] = pair('budget', one, 'destroy=10/24h')
-    policy.budgets = { ...policy.budgets, [classOf('budget', name)]: budgetOf(words) }
+    policy.budgets =
+      name === 'enrol'
+        ? { ...policy.budgets, enrol: rateOf(words) }
+        : { ...policy.budgets, [classOf('budget', name)]: budgetOf(words) }
   }
   const coolingOff = duration(args, 'cooling-off', 'h')
   if (coolingOff !== undefined) policy.coolingOff = coolingOff
@@ -132,6 +135,13 @@ function classOf(option: string, name: string) {
   const found = CLASSES.find(one => one === name)
   if (found) return found
   throw usage(`--${option}: there is no class ${name}.`, `Write one of: ${CLASSES.join(', ')}.`)
+}
+
+/** `500/1h`. */
+function rateOf(words: string): Rate {
+  const { devices, percent, seconds, after } = budgetOf(words)
+  if (percent === 0 && after === 'wait') return { devices, seconds }
+  throw usage(`${words} is no rate of enrolments.`, 'Write for example --budget enrol=500/1h.')
 }
 
 /** `10/24h`, or `10,10%/1h,then all`. */

@@ -1,9 +1,10 @@
 import { BulkheadError } from '../base/errors.ts'
 import type { StandingDrafted } from '../console/api.ts'
-import { type Args, likely, text } from './args.ts'
+import { type Args, text } from './args.ts'
 import { consoleClient } from './client.ts'
 import { expectBody, reviewDraft } from './expect.ts'
 import { openRoster } from './follow.ts'
+import { likely } from './likely.ts'
 import { approveShown, command, listAll } from './order.ts'
 import { duration, pairs, show } from './output.ts'
 

@@ -174,6 +174,7 @@ const rules = z.object({
   roster: z.int(),
   roles: forEach(roles),
   budgets: forEach(z.array(budget)),
+  enrol: z.array(z.object({ devices: z.int(), seconds: z.int() })),
   softwarePasskeys: z.boolean(),
   longestOrder: z.int(),
   coolingOff: z.int(),
@@ -205,7 +206,7 @@ export const standingOut = z
 // groups
 export const groupLineOut = z.object({ group: uuid, alias: z.string(), version: z.int(), devices: z.int() })
 export const groupOut = groupLineOut
-  .extend({ members: z.array(uuid), statement: z.string(), approval: approvalIn })
+  .extend({ members: z.array(uuid), approved: z.boolean(), statement: z.string(), approval: approvalIn }) // approved: by a member of now; else nobody is in it
   .openapi('Group')
 export const groupsOut = z.object({ groups: z.array(groupLineOut) })
 

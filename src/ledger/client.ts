@@ -30,8 +30,10 @@ export function ledgerClient(options: { path: string }): Ledger & { close(): voi
 
 const ASK_MS = 250 // a freeze holds on every edge within a second
 const PATIENCE_MS = 5_000
+const FIRST_MS = 10_000
 
-export type Following = { view: ControlView; close(): Promise<void> }
+/** `heard`: after the first answer, or after a while without: whoever waits for it starts also where the ledger is away. */
+export type Following = { view: ControlView; heard: Promise<void>; close(): Promise<void> }
 
 /** Follows the control log for as long as the process runs. `failed` hears of each new reason why it does not go on; `grown` of each new size. */
 export function followControl(options: {
@@ -39,9 +41,12 @@ export function followControl(options: {
   view: ControlView
   failed: (error: unknown) => void
   grown?: (size: number) => void
+  /** How long `heard` waits at most. */
+  firstMs?: number
 }): Following {
-  const { ledger, view, failed, grown } = options
+  const { ledger, view, failed, grown, firstMs = FIRST_MS } = options
   const stopping = new AbortController()
+  const first = Promise.withResolvers<void>()
   let said = ''
 
   async function ask() {
@@ -54,6 +59,7 @@ export function followControl(options: {
     } while (view.next > from && view.next !== view.head.size)
     if (view.head.size > before) grown?.(view.head.size)
     said = ''
+    first.resolve()
   }
 
   async function run() {
@@ -69,6 +75,7 @@ export function followControl(options: {
   const running = run()
   return {
     view,
+    heard: Promise.race([first.promise, sleep(firstMs, undefined, { ref: false })]),
     async close() {
       stopping.abort()
       await Promise.race([running, sleep(PATIENCE_MS, undefined, { ref: false })])

@@ -45,14 +45,15 @@ async function witness(dir = newDir(), port = 0) {
   return { ...running, dir, key: decodeVkey(running.vkey) }
 }
 
-async function ledger(witnesses: string[], dir = newDir()) {
+/** `named`: the witnesses' keys in the roster. */
+async function ledger(witnesses: string[], dir = newDir(), named?: string[]) {
   const socket = `${newDir()}s`
   const sockets = { console: socket }
   const options = {
     dir,
     name: 'example.test',
     genesis,
-    trusted,
+    trusted: named ? naming(named) : trusted,
     keys,
     clock: Date.now,
     sockets,
@@ -70,6 +71,11 @@ async function ledger(witnesses: string[], dir = newDir()) {
     edge.append({ log: 'main', entries: [{ entry: `{"type":"group","unique":"group:${id}"}` }] })
   return { dir, url: running.url, edge, deliver, close }
 }
+
+const naming = (witnesses: string[]) => ({
+  ...trusted,
+  roster: { ...trusted.roster, policy: { ...trusted.roster.policy, witnesses } },
+})
 
 /** The witnesses among `keys` whose cosignature of this log holds. Throws where one does not hold, as every verifier does. */
 function cosigners(note: string, log: LogName, keys: Vkey[]): string[] {
@@ -189,6 +195,27 @@ test('what a hostile witness answers spoils no checkpoint: no line in the name o
   hostile.closeAllConnections()
 })
 
+test('where the roster names witnesses, nobody else is believed by form, and a head that others signed is not cosigned', async () => {
+  const [one, stranger] = [await witness(), await witness()]
+  const alone = await ledger([stranger.url], newDir(), [one.vkey])
+  await alone.deliver('a')
+  await wait(2500)
+  await assert.rejects(alone.edge.prove({ log: 'main', index: 0, cosigned: true }), { code: 'UNAVAILABLE' })
+  await alone.close()
+  const [known, other] = [await witness(), await witness()]
+  const both = await ledger([other.url, known.url], newDir(), ['no key', known.vkey])
+  await both.deliver('b')
+  await until(async () => {
+    const { checkpoint } = await both.edge.prove({ log: 'main', index: 0, cosigned: true })
+    const { signatures } = splitNote(checkpoint!)
+    assert.deepEqual(
+      signatures.map(({ name }) => name).filter(name => !name.startsWith('example.test/')),
+      [known.name],
+    )
+  })
+  for (const each of [both, one, stranger, known, other]) await each.close()
+})
+
 test('a ledger that was copied and grew two pasts is cosigned in one of them alone', async () => {
   const one = await witness()
   const first = await ledger([one.url])
@@ -196,7 +223,7 @@ test('a ledger that was copied and grew two pasts is cosigned in one of them alo
   await until(() => first.edge.prove({ log: 'main', index: 0, cosigned: true }))
   await first.close()
   const copy = newDir()
-  cpSync(first.dir, copy, { recursive: true, filter: path => !path.endsWith('lock') })
+  cpSync(first.dir, copy, { recursive: true })
   const told = await ledger([one.url], first.dir)
   await told.deliver('b')
   const { checkpoint } = await until(() => told.edge.prove({ log: 'main', index: 1, cosigned: true }))

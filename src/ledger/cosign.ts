@@ -11,7 +11,7 @@ import type { Sequence } from './sequence.ts'
 /**
  * Submits heads to witnesses (C2SP tlog-witness), each log about once a second and all witnesses at once. An absent one stops nothing.
  * Only heads that are on disk and published are submitted, so no crash makes us show a witness two pasts. What a witness answers is
- * kept by form; where the operator gave its key, only what that key signed.
+ * kept by form; where the operator gave its key, only what that key signed, and where the roster names witnesses, only what one of them did.
  */
 const ROUND_MS = 1000
 const RENEW_MS = 9000 // control's time is cosigned anew at least every 10 s
@@ -23,7 +23,7 @@ const MAX_LINES = 4 // of one witness: it may have several keys
 export type Cosigner = { stop(): Promise<void> }
 /** A key that a witness has signed with belongs to it: no other may bring lines in its name. */
 type Owners = Map<string, string>
-type Context = { owners: Owners; stopping: AbortSignal; log: Log }
+type Context = { owners: Owners; named: () => readonly string[]; stopping: AbortSignal; log: Log }
 /** What we know of one witness about one log. `size`: what it remembers. Times are of performance.now(). */
 type Link = {
   url: string
@@ -34,14 +34,19 @@ type Link = {
   next: number
 }
 
-/** `witnesses`: submission prefixes, each with the witness's key behind `#` where it is known. */
-export function startCosigner(options: { logs: Sequence[]; witnesses: readonly string[]; log: Log }): Cosigner {
-  const { logs, witnesses, log } = options
+/** `witnesses`: submission prefixes, each with the witness's key behind `#` where it is known. `named`: the keys that the roster names now. */
+export function startCosigner(options: {
+  logs: Sequence[]
+  witnesses: readonly string[]
+  named: () => readonly string[]
+  log: Log
+}): Cosigner {
+  const { logs, witnesses, named, log } = options
   const stopping = new AbortController()
   const owners: Owners = new Map(
     witnesses.map(linkTo).flatMap(({ url, vkey }) => (vkey ? [[`${vkey.keyId} ${vkey.name}`, url]] : [])),
   )
-  const context = { owners, stopping: stopping.signal, log }
+  const context = { owners, named, stopping: stopping.signal, log }
   const loops = witnesses.length === 0 ? [] : logs.map(sequence => loop(sequence, witnesses.map(linkTo)))
 
   async function loop(sequence: Sequence, links: Link[]) {
@@ -82,10 +87,10 @@ function lacks({ signed }: Link, { head, log }: Sequence, now: number): boolean 
 
 /** Never throws: the others go on. */
 async function askOne(link: Link, sequence: Sequence, head: Head, context: Context): Promise<NoteSignature[]> {
-  const { owners, stopping, log } = context
+  const { stopping, log } = context
   try {
     const answer = await submit(link, sequence, head, AbortSignal.any([stopping, AbortSignal.timeout(WITNESS_MS)]))
-    const lines = linesIn(answer, link, head, owners)
+    const lines = linesIn(answer, link, head, context)
     if (lines.length === 0) throw new BulkheadError('UNPROVEN', 'The witness answered no cosignature of its own.')
     if (link.failures > 0) log.info('ledger.witness.back', { witness: link.url, log: sequence.log })
     Object.assign(link, { signed: { size: head.size, at: performance.now() }, failures: 0 })
@@ -139,16 +144,27 @@ async function post(url: string, body: string, signal: AbortSignal): Promise<{ s
   return { status: answer.status, text: Buffer.concat(chunks).toString() }
 }
 
-function linesIn(answer: string, { url, vkey }: Link, head: Head, owners: Owners): NoteSignature[] {
+function linesIn(answer: string, { url, vkey }: Link, head: Head, { owners, named }: Context): NoteSignature[] {
   const { text } = splitNote(head.note)
+  const keys = vkey ? [vkey] : named().flatMap(keyIn)
+  const isSignedBy = (line: NoteSignature) => (key: Vkey) =>
+    line.keyId === key.keyId && line.name === key.name && verifierOf(key).verify(text, line.signature)
   const isItsOwn = (line: NoteSignature) => {
-    if (vkey)
-      return line.keyId === vkey.keyId && line.name === vkey.name && verifierOf(vkey).verify(text, line.signature)
+    if (keys.length > 0) return keys.some(isSignedBy(line))
     const id = `${line.keyId} ${line.name}`
     if (!owners.has(id)) owners.set(id, url)
     return owners.get(id) === url
   }
   return answer.split('\n', MAX_LINES).flatMap(decoded).filter(isItsOwn)
+}
+
+/** The roster holds lines; one that is no key names nobody. */
+function keyIn(text: string): Vkey[] {
+  try {
+    return [decodeVkey(text)]
+  } catch {
+    return []
+  }
 }
 
 function decoded(line: string): NoteSignature[] {

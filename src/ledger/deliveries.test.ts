@@ -27,7 +27,7 @@ const many = (count: number, fields: Partial<Delivery> = {}) => Array.from({ len
 
 /** A ledger in memory: what is judged is entered at once, as the ledger does it. */
 function ledger(fleet = 0) {
-  const state = new Deliveries()
+  const state = new Deliveries(() => ({ now: NOW, enrol: [] }))
   const entries: string[] = []
   const enter = (added: string[]) => {
     for (const entry of added) {
@@ -121,6 +121,41 @@ test('a ledger that starts again from its entries comes to the same verdicts', (
   for (const entry of first.entries) again.state.added(Buffer.from(entry))
   assert.deepEqual(again.deliver([one!, two!]), ['answered', 'again'])
   assert.deepEqual(tally(again.deliver(many(3))), [1, 2])
+})
+
+test('devices enrol at the roster’s rate, also in a ledger that has just started', () => {
+  const rate = { devices: 3, seconds: HOUR }
+  let [now, n] = [NOW, 0]
+  const open = () => new Deliveries(() => ({ now, enrol: [{ devices: 100, seconds: 60 }, rate] }))
+  let state = open()
+  const entries: Buffer[] = []
+  const enrol = (at: number = now) => {
+    const unique = `consumed:i:${++n}`
+    const entry = decodeEntry(canonical({ type: 'consumed', at, unique, invitation: 'i', n, request: 'ab' }), 16_384)
+    state.check('vault', entry)
+    state.added(entry.bytes)
+    entries.push(entry.bytes)
+  }
+  state.added(Buffer.from(canonical({ type: 'consumed', unique: 'consumed:i:0', invitation: 'i', n: 0 })))
+  for (let times = 0; times < 3; times++) enrol()
+  assert.throws(() => enrol(), { code: 'LIMIT' })
+  now = NOW + HOUR - 1
+  state = open()
+  for (const entry of entries) state.added(entry)
+  assert.throws(() => enrol(), { code: 'LIMIT' })
+  now = NOW + HOUR
+  enrol()
+  for (const at of [now - 61, now + 61, 0]) assert.throws(() => enrol(at), { code: 'BAD_REQUEST' })
+})
+
+test('a new installation lets 500 devices enrol in an hour, and a higher rate waits beside the old one', () => {
+  assert.deepEqual(rules.enrol, [{ devices: 500, seconds: HOUR }])
+  const policy = { quorum: rules.quorum, softwarePasskeys: true, longestOrder: DAY }
+  const both = strictest([policy, { ...policy, budgets: { enrol: { devices: 9_000, seconds: HOUR } } }])
+  assert.deepEqual(both.enrol, [
+    { devices: 500, seconds: HOUR },
+    { devices: 9_000, seconds: HOUR },
+  ])
 })
 
 test('a passkey counts forwards, or not at all', () => {

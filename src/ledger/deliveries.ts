@@ -1,15 +1,16 @@
 import { BulkheadError } from '../base/errors.ts'
-import { CLASSES, type Rules } from '../trust/policy.ts'
+import { CLASSES, type Rate, type Rules } from '../trust/policy.ts'
 import type { OrderClass } from '../trust/rules.ts'
 import type { Caller, Delivery, Verdict } from './api.ts'
 import { Budgets } from './budgets.ts'
 import { CommandIndex } from './commands.ts'
+import { Enrolments } from './enrolments.ts'
 import type { Entry } from './entry.ts'
 import type { LogState } from './sequence.ts'
 
 /**
  * What the main log's entries mean to the ledger: which commands were granted and answered, how much of each budget is used, how far each
- * passkey has counted, how many devices there are. All of it is rebuilt from the entries, so a restored ledger forgets nothing, and however
+ * passkey has counted, how many devices there are and came lately. All of it is rebuilt from the entries, so a restored ledger forgets nothing, and however
  * many edges ask, a command is granted once.
  */
 const ITEMS = 80 // in one entry, which has at most MAX_ENTRY bytes
@@ -27,9 +28,20 @@ export class Deliveries implements LogState {
   readonly #commands = new CommandIndex()
   readonly #budgets = new Budgets()
   readonly #counts = new Map<string, number>() // by credential: the authenticator's own count
+  readonly #enrolments = new Enrolments()
+  readonly #pace: () => { now: number; enrol: readonly Rate[] }
   #fleet = 0
 
+  /** `pace`: the time, and how fast devices may enrol at it. */
+  constructor(pace: () => { now: number; enrol: readonly Rate[] }) {
+    this.#pace = pace
+  }
+
   check(_caller: Caller, { type, bytes }: Entry): void {
+    if (type === 'consumed') {
+      const { now, enrol } = this.#pace()
+      this.#enrolments.check(bytes, now, enrol)
+    }
     if (type !== 'approval') return
     const { credential, count } = JSON.parse(bytes.toString()) as ApprovalEntry
     const before = this.#counts.get(credential) ?? 0
@@ -42,6 +54,7 @@ export class Deliveries implements LogState {
 
   added(bytes: Buffer): void {
     const kind = typeOf(bytes)
+    if (kind === 'consumed') this.#enrolments.added(bytes)
     if (kind === 'certificate') this.#fleet += bytes.includes('"unique":') ? 1 : 0
     if (kind !== 'delivery' && kind !== 'acknowledgement' && kind !== 'approval') return
     const entry = JSON.parse(bytes.toString()) as DeliveryEntry | AnswerEntry | ApprovalEntry

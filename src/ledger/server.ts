@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { lockFolder } from '../base/lock.ts'
 import type { Log } from '../base/log.ts'
 import { type Method, type RpcServer, serveRpc } from '../base/rpc.ts'
 import type { Trusted } from '../trust/roster.ts'
@@ -13,7 +14,6 @@ import { startCosigner } from './cosign.ts'
 import { Deliveries } from './deliveries.ts'
 import { type DeliveryDesk, openDesk } from './desk.ts'
 import { type Disk, openDisk } from './disk.ts'
-import { lockStore } from './lock.ts'
 import { readParams } from './request.ts'
 import { type LogState, Sequence } from './sequence.ts'
 import { serveTiles } from './tiles.ts'
@@ -52,16 +52,20 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   }
   try {
     await mkdir(dir, { recursive: true })
-    const lock = await lockStore(dir)
-    opened.push(() => lock.release())
-    const deliveries = new Deliveries()
+    const lock = lockFolder(dir, 'Another ledger') // two would sign two pasts
+    opened.push(async () => lock.release())
     const rules = createControlState(options.genesis, options.trusted, options.clock)
+    const deliveries = new Deliveries(() => {
+      const now = Math.floor(options.clock() / 1000)
+      return { now, enrol: rules.control.trustedAt(now).rules.enrol }
+    })
     const main = await openLog(options, 'main', deliveries, opened)
     const control = await openLog(options, 'control', rules, opened)
     const desk = openDesk({ main, deliveries, control: rules.control, clock: options.clock })
     const ticker = startTicker({ main, control }, options)
     opened.push(() => ticker.stop())
-    const cosigner = startCosigner({ logs: [main, control], witnesses: options.witnesses ?? [], log })
+    const named = () => rules.control.versions.at(-1)!.roster.policy.witnesses ?? []
+    const cosigner = startCosigner({ logs: [main, control], witnesses: options.witnesses ?? [], named, log })
     opened.push(() => cosigner.stop())
     const tiles = await serveTiles({ dir, logs: { main, control }, ...http, log })
     opened.push(() => closeTiles(tiles))

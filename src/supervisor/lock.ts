@@ -1,8 +1,12 @@
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BulkheadError } from '../base/errors.ts'
+import { lockFolder } from '../base/lock.ts'
 
-/** One supervisor for a home. The file names a process by its id and its start time, so a recycled id is not taken for ours. */
+/**
+ * One supervisor for a home, by the lock of its folder. Beside it a file tells others which process that is, by its id and its start time, so
+ * that a recycled id is not taken for ours.
+ */
 export type Holder = { pid: number; startTime: string }
 
 const lockPath = (home: string) => join(home, 'supervisor.pid')
@@ -28,31 +32,27 @@ export function runningSupervisor(home: string): Holder | undefined {
   }
 }
 
-/** Takes the home or throws CONFLICT. Linking a finished file makes taking it one step. */
+/** Takes the home or throws CONFLICT. */
 export function takeHome(home: string): () => void {
+  const lock = lockHome(home)
   const mine: Holder = { pid: process.pid, startTime: startTime(process.pid) ?? '' }
-  const draft = `${lockPath(home)}.${process.pid}`
-  writeFileSync(draft, JSON.stringify(mine), { mode: 0o644 })
-  try {
-    for (let tries = 0; tries < 3; tries++) {
-      try {
-        linkSync(draft, lockPath(home))
-        return () => rmSync(lockPath(home), { force: true })
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      }
-      if (runningSupervisor(home)) break
-      rmSync(lockPath(home), { force: true })
-    }
-  } finally {
-    rmSync(draft, { force: true })
+  writeFileSync(`${lockPath(home)}.new`, JSON.stringify(mine), { mode: 0o644 })
+  renameSync(`${lockPath(home)}.new`, lockPath(home))
+  return () => {
+    rmSync(lockPath(home), { force: true })
+    lock.release()
   }
-  const holder = runningSupervisor(home)
-  throw new BulkheadError(
-    'CONFLICT',
-    `Another supervisor${holder ? ` (process ${holder.pid})` : ''} runs on ${home}.`,
-    {
-      remedy: holder ? `Stop it first: kill ${holder.pid}` : 'Try again.',
-    },
-  )
+}
+
+function lockHome(home: string) {
+  try {
+    return lockFolder(home, 'Another supervisor')
+  } catch (error) {
+    const holder = runningSupervisor(home)
+    if (!holder || !(error instanceof BulkheadError) || error.code !== 'CONFLICT') throw error
+    throw new BulkheadError('CONFLICT', `Another supervisor (process ${holder.pid}) runs on ${home}.`, {
+      remedy: `Stop it first: kill ${holder.pid}`,
+      cause: error,
+    })
+  }
 }

@@ -20,6 +20,11 @@ const budget = object({
 })
 export type Budget = ReturnType<typeof budget>
 
+/** How many devices may enrol within `seconds`. */
+export const MOST_ENROLMENTS = 100_000
+const rate = object({ devices: whole(0, MOST_ENROLMENTS), seconds: whole(60, 31 * 86_400) })
+export type Rate = ReturnType<typeof rate>
+
 /** What members may do together. Left out, an optional part has the value of `DEFAULTS`. */
 export const policyShape = object(
   {
@@ -29,7 +34,7 @@ export const policyShape = object(
   },
   {
     roles: object({ read: roles, change: roles, trust: roles, destroy: roles }),
-    budgets: object({}, { read: budget, change: budget, trust: budget, destroy: budget }),
+    budgets: object({}, { read: budget, change: budget, trust: budget, destroy: budget, enrol: rate }),
     coolingOff: whole(0, 31 * 86_400), // seconds before a new passkey counts, and before a weaker policy does
     witnesses: listOf(line, 20), // vkeys
     cosignatures: whole(0, 20), // of witnesses, that a delivery needs
@@ -39,14 +44,17 @@ export const policyShape = object(
   },
 )
 export type Policy = ReturnType<typeof policyShape>
-export type Budgets = Partial<Record<OrderClass, Budget>>
+export type Budgets = Partial<Record<OrderClass, Budget>> & { enrol?: Rate }
 
 export const DEFAULTS = {
   coolingOff: 86_400,
   budgets: {
     destroy: { devices: 10, percent: 0, seconds: 86_400, after: 'wait' },
     trust: { devices: 10, percent: 10, seconds: 3_600, after: 'all' },
-  } as Budgets,
+    // A body of 50,000 that replaces its devices every four years enrols some fifty a working day. This is ten times the busiest hour of that,
+    // lets a roll-out to everybody through in four days, and whoever floods it with a stolen invitation is noticed long before a tenth of the fleet is theirs.
+    enrol: { devices: 500, seconds: 3_600 },
+  } satisfies Budgets as Budgets & { enrol: Rate },
   roles: {
     read: ['operator', 'approver'],
     change: ['operator', 'approver'],
@@ -61,6 +69,7 @@ export type Rules = {
   roster: number // approvals by owners of a roster version or a thaw; at least min(2, owners)
   roles: Record<OrderClass, Role[]>
   budgets: Record<OrderClass, Budget[]> // all of them hold
+  enrol: Rate[] // these too
   softwarePasskeys: boolean
   longestOrder: number
   coolingOff: number
@@ -82,6 +91,7 @@ export function strictest(policies: Policy[]): Rules {
       return lists[0]!.filter(role => lists.every(list => list.includes(role)))
     }),
     budgets: each(name => distinct(policies.flatMap(policy => budgetOf(policy, name) ?? []))),
+    enrol: rates(policies),
     softwarePasskeys: policies.every(({ softwarePasskeys }) => softwarePasskeys),
     longestOrder: Math.min(...policies.map(({ longestOrder }) => longestOrder)),
     coolingOff: most(({ coolingOff }) => coolingOff ?? DEFAULTS.coolingOff),
@@ -91,6 +101,13 @@ export function strictest(policies: Policy[]): Rules {
 }
 
 const budgetOf = ({ budgets }: Policy, name: OrderClass) => ({ ...DEFAULTS.budgets, ...budgets })[name]
+const rates = (policies: Policy[]) => [
+  ...new Map(
+    policies
+      .map(({ budgets }) => budgets?.enrol ?? DEFAULTS.budgets.enrol)
+      .map(one => [`${one.devices}/${one.seconds}`, one]),
+  ).values(),
+]
 const distinct = (budgets: Budget[]) => [
   ...new Map(budgets.map(one => [`${one.devices}/${one.percent}/${one.seconds}/${one.after}`, one])).values(),
 ]

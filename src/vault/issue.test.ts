@@ -75,6 +75,23 @@ test('a request that is sent again, also at the same time or after a restart, ge
   assert.equal((await vault.edge.invitationPage(id)).usesLeft, 9)
 })
 
+test('a device that enrols faster than the roster lets is asked to come again, is told of, and loses no use', async () => {
+  const { id } = await vault.invite({ uses: 2 })
+  const { path, challenge } = await vault.edge.enrolmentProfile(id)
+  const first = scepRequest(ca, { challenge, key: freshKey() })
+  vault.ledger.full = true
+  await assert.rejects(vault.edge.scep(path, first.bytes), { code: 'UNAVAILABLE', message: /Enough have enrolled/ })
+  vault.ledger.full = false
+  assert.equal(vault.traces.at(-1)?.code, 'enrolment-budget')
+  assert.equal((await vault.edge.invitationPage(id)).usesLeft, 2)
+  assert.equal(first.open(await vault.edge.scep(path, first.bytes)).status, 'SUCCESS')
+  assert.equal((await ask(path, { challenge, key: freshKey() })).status, 'SUCCESS')
+  assert.deepEqual(
+    leavesOf(id).map(({ n }) => n),
+    [1, 2],
+  )
+})
+
 test('a hundred devices that race for seven uses get seven certificates', async () => {
   const { id } = await vault.invite({ uses: 7 })
   const { path, challenge } = await vault.edge.enrolmentProfile(id)

@@ -36,6 +36,8 @@ type Needs = {
   clock: () => number // seconds
   random: (size: number) => Buffer
   log: Log
+  /** Tells watch. */
+  trace: (code: string) => void
 }
 /** All of a voucher but what the new certificate decides. */
 type Grant = Omit<Voucher, 'certificate' | 'publicKey' | 'notAfter' | 'type' | 'platform'>
@@ -88,7 +90,7 @@ export function createIssuer(needs: Needs) {
     if (again) return again
     if (known.devices >= DEVICES_PER_PATH)
       throw new BulkheadError('REFUSED', 'SCEP: too many devices used one profile.')
-    await needs.uses.take(id, invitation.uses, asked.digest)
+    await take(id, invitation.uses, asked.digest)
     const grant = {
       path,
       tier,
@@ -106,6 +108,20 @@ export function createIssuer(needs: Needs) {
     if (!issued) throw new BulkheadError('INTERNAL', 'A random device id was taken.')
     needs.uses.done(id, asked.digest)
     return issued
+  }
+
+  /** Too many at once are asked to come again, as after an outage, and somebody is told. */
+  async function take(id: string, uses: number, request: string): Promise<void> {
+    try {
+      await needs.uses.take(id, uses, request)
+    } catch (cause) {
+      if (!(cause instanceof BulkheadError && cause.code === 'LIMIT')) throw cause
+      needs.trace('enrolment-budget')
+      throw new BulkheadError('UNAVAILABLE', cause.message, {
+        remedy: 'Try again later, or let the owners raise it: bulkhead roster propose --budget enrol=2000/1h',
+        cause,
+      })
+    }
   }
 
   /** A new identity for the device of an old one, which must be valid, have the same URLs and, where a key asks for it, that key. */

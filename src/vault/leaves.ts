@@ -11,7 +11,7 @@ export type Leaf = { type: LeafType; unique?: string } & Record<string, string |
 /** What the vault needs of the ledger. */
 export type VaultLedger = Pick<Ledger, 'append' | 'find'>
 export type Leaves = {
-  /** Resolves when the leaf is on the ledger's disk: true, or false where another leaf used up its `unique`. Throws UNAVAILABLE. */
+  /** Resolves when the leaf is on the ledger's disk: true, or false where another leaf used up its `unique`. Throws UNAVAILABLE, or LIMIT with the ledger's reason. */
   append(leaf: Leaf): Promise<boolean>
   /**
    * The same, and the log has signed that this very leaf is in it. Once is enough for each `unique`. Throws CONFLICT where another leaf used it up,
@@ -68,6 +68,7 @@ export function createLeaves(ledger: VaultLedger, log: { origin: string; key: Ke
       if (outcome instanceof Error) throw outcome
       if (!('code' in outcome)) return true
       if (outcome.code === 'CONFLICT') return false
+      if (outcome.code === 'LIMIT') throw new BulkheadError('LIMIT', outcome.message)
       throw new BulkheadError('INTERNAL', `The ledger refused a leaf of type ${leaf.type}.`)
     },
     async find(unique) {

@@ -105,7 +105,7 @@ function assemble(options: VaultOptions, keyring: Keyring) {
   const requireOpen = () => requireThawed(control, clock())
   const store = createStore(pg)
   const leaves = createLeaves(ledger, { origin: `${pinned.roster.name}/main`, key: pinned.ledgerKey })
-  const uses = createUses(leaves)
+  const uses = createUses(leaves, clock)
   const url = config.publicUrl ?? config.urls.edge
   const changed = () => apns.renew()
   const { topicInUse } = store
@@ -133,6 +133,7 @@ function assemble(options: VaultOptions, keyring: Keyring) {
     clock,
     random,
     log,
+    trace,
   })
   const may = createAllowance(BOOTSTRAP_TOKENS_AN_HOUR, 3600, clock)
   const offers = createOffers(keyring, clock, random)

@@ -7,7 +7,7 @@ import type { Leaves } from './leaves.ts'
  */
 export type Uses = {
   used(invitation: string): Promise<number>
-  /** Uses it up once for this request (SHA-256, hex). The same request gets the same use until it is `done`. Throws CONFLICT when all are used up. */
+  /** Uses it up once for this request (SHA-256, hex). The same request gets the same use until it is `done`. Throws CONFLICT when all are used up, LIMIT when the roster lets no more enrol now. */
   take(invitation: string, uses: number, request: string): Promise<void>
   /** The request has its certificate. */
   done(invitation: string, request: string): void
@@ -17,7 +17,8 @@ type Count = { next: number; open: Map<string, number> }
 /** After a crash: how many of the newest uses may be without their certificate. */
 const LOOK_BACK = 16
 
-export function createUses(leaves: Leaves): Uses {
+/** `clock`: seconds. */
+export function createUses(leaves: Leaves, clock: () => number): Uses {
   const counts = new Map<string, Promise<Count>>()
   const keyOf = (invitation: string, n: number) => `consumed:${invitation}:${n}`
 
@@ -55,7 +56,13 @@ export function createUses(leaves: Leaves): Uses {
       if (count.next > uses) throw new BulkheadError('CONFLICT', 'The invitation is used up.')
       const n = count.next++
       const unique = keyOf(invitation, n)
-      if (await leaves.append({ type: 'consumed', unique, invitation, n, request })) count.open.set(request, n)
+      const leaf = { type: 'consumed', at: clock(), unique, invitation, n, request } as const
+      try {
+        if (await leaves.append(leaf)) count.open.set(request, n)
+      } catch (error) {
+        if (codeOf(error) === 'LIMIT') count.next = Math.min(count.next, n) // the ledger has it not, for certain
+        throw error
+      }
     }
   }
 
@@ -66,10 +73,13 @@ export function createUses(leaves: Leaves): Uses {
         await take(invitation, uses, request)
       } catch (error) {
         // Whether the ledger has that leaf is not known now: ask it again the next time.
-        if (!(error instanceof BulkheadError && error.code === 'CONFLICT')) counts.delete(invitation)
+        const code = codeOf(error)
+        if (code !== 'CONFLICT' && code !== 'LIMIT') counts.delete(invitation)
         throw error
       }
     },
     done: (invitation, request) => void counts.get(invitation)?.then(count => count.open.delete(request)),
   }
 }
+
+const codeOf = (error: unknown) => (error instanceof BulkheadError ? error.code : undefined)

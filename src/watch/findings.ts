@@ -11,6 +11,7 @@ const FINDINGS = new Set([
   'control-unproven',
   'control-passed-over',
   'record-unproven',
+  'enrolment-budget',
 ])
 /** Refusals of ordinary work: changes of trust wait for their second hour, and orders end. Too many erasures are another matter. */
 const ORDINARY = new Set(['budget-read', 'budget-change', 'budget-trust', 'expired', 'cancelled'])

@@ -79,3 +79,24 @@ test('no caller fills it with codes that it makes up', async t => {
   )
   assert.equal(rows.length, 1_200)
 })
+
+test('traces of more than 90 days go, in batches, and younger ones stay; watch itself may delete nothing else', async () => {
+  await owner.query(
+    `insert into watch.trace (at, source, code) select now() - interval '91 days', 'edge', 'old' from generate_series(1, 2300)`,
+  )
+  await owner.query(
+    `insert into watch.trace (at, source, code) values (now() - interval '89 days', 'edge', 'young'), (now(), 'edge', 'young')`,
+  )
+  const asWatch = place.connect('watch')
+  const { rows } = await asWatch.query('select watch.forget_old() as gone')
+  assert.equal(rows[0].gone, 1_000)
+  await assert.rejects(asWatch.query('delete from watch.trace'), /permission denied/)
+  const watch = await startWatch({ sockets: {}, database: place.config('watch'), ledger: nowhere, log: silentLog })
+  const left = async () => (await owner.query<{ code: string }>('select code from watch.trace')).rows
+  while ((await left()).length > 2) await new Promise(resolve => setTimeout(resolve, 20))
+  await watch.close()
+  assert.deepEqual(
+    (await left()).map(({ code }) => code),
+    ['young', 'young'],
+  )
+})

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { DatabaseConfig } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
@@ -25,6 +26,8 @@ const FLUSH_MS = 1_000 // what happens ten thousand times in it is one row
 const MOST_ROWS = 1_000
 const MOST_CODES = 200 // beyond MOST_ROWS a trace is counted without its device and order
 const MOST_COUNT = 1_000_000_000
+const FORGET_MS = 3_600_000
+const PAUSE_MS = 50 // between two batches of old rows, so that others get their turn
 
 export async function startWatch(options: {
   sockets: Record<string, string>
@@ -80,14 +83,31 @@ export async function startWatch(options: {
     }
     servers.push(await serveRpc({ path, caller, methods: { trace }, log }))
   }
+  const stopping = new AbortController()
   const timer = setInterval(() => void flush(), FLUSH_MS)
+  const forgetting = forgetEvery(pool, stopping.signal, log)
   return {
     async close() {
+      stopping.abort()
       clearInterval(timer)
+      await forgetting
       await Promise.all(servers.map(server => server.close()))
       await flush()
       await findings.close()
       await pool.end()
     },
   }
+}
+
+/** Now and once an hour: what is older than 90 days goes, a bounded number at a time. */
+async function forgetEvery(pool: pg.Pool, stopping: AbortSignal, log: Log) {
+  while (!stopping.aborted) {
+    const some = await forgetSome(pool).catch(error => void log.error('traces.kept', {}, error))
+    await sleep(some ? PAUSE_MS : FORGET_MS, undefined, { signal: stopping }).catch(() => {})
+  }
+}
+
+async function forgetSome(pool: pg.Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ gone: number }>('select watch.forget_old() as gone')
+  return rows[0]!.gone > 0
 }

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import { createDevice, type Device } from '../../simulator/device.ts'
 import { openHome } from '../../src/cli/client.ts'
 import { approve, loadPasskey } from '../../src/cli/passkey.ts'
-import type { Approved, Proposal } from '../../src/console/api.ts'
+import type { Approved, Group, Proposal } from '../../src/console/api.ts'
 import { canonical } from '../../src/trust/canonical.ts'
 import { controlDigest, previousOf } from '../../src/trust/control.ts'
 import type { Roster } from '../../src/trust/roster.ts'
@@ -54,6 +54,7 @@ async function change(...line: string[]): Promise<Made> {
   assert.ok(states.includes('done'), JSON.stringify(states))
   return made
 }
+const group = (...line: string[]) => installation.cli<{ version: number; devices: number }>('group', ...line)
 const draft = (action: string, ...set: string[]) =>
   installation.draft('--action', action, '--device', idOf(phone), ...set.flatMap(one => ['--set', one]))
 const executed = async () => {
@@ -132,11 +133,41 @@ test('a weaker quorum counts only after the cooling-off: until then the old one 
 test('a member who was removed approves nothing, and what they approved before counts no more', async () => {
   const order = await draft('EnableLostMode', 'Message=Lost', 'PhoneNumber=1')
   assert.equal((await installation.approve(order, newcomer)).state, 'draft')
+  await group('create', 'kiosks', '--passkey', newcomer)
+  await group('add', 'kiosks', idOf(phone), '--passkey', newcomer)
   const { changes } = await change('--remove-member', 'calm-otter')
   assert.deepEqual(changes, ['calm-otter is a member no more'])
   assert.equal((await refusal(installation, 'order', 'approve', order, '--passkey', newcomer)).code, 'REFUSED')
   const { state } = await installation.approve(order)
   assert.equal(state, 'draft', 'one of the two approvals is gone')
+})
+
+test('a group whose last signer has left is empty until a member says anew who is in it, and cannot be rolled back', async () => {
+  const kiosks = () => installation.console.get<Group>('/api/groups/kiosks')
+  const left = await kiosks()
+  assert.deepEqual([left.version, left.approved, left.members], [1, false, []])
+  const toGroup = () => installation.draft('--action', 'ProfileList', '--group', 'kiosks')
+  await assert.rejects(toGroup(), /UNPROVEN/)
+  const mine = ['--passkey', installation.passkey]
+  const told = await refusal(installation, 'group', 'add', 'kiosks', idOf(phone), ...mine)
+  assert.equal(told.code, 'UNPROVEN')
+  assert.match(told.remedy!, /--anew/)
+  // Neither who left nor a version that skips what the ledger has goes on with it.
+  assert.equal(
+    (await refusal(installation, 'group', 'add', 'kiosks', idOf(phone), '--passkey', newcomer)).code,
+    'UNPROVEN',
+  )
+  await installation.database.query("delete from console.group_version where alias = 'kiosks' and version = 1")
+  const forked = await refusal(installation, 'group', 'add', 'kiosks', idOf(phone), '--anew', ...mine)
+  assert.match(forked.message, /Version 1 of group .* is in the ledger/)
+  await installation.database.query(
+    `insert into console.group_version (group_id, version, alias, statement, approval) values ($1, 1, 'kiosks', $2, $3)`,
+    [JSON.parse(left.statement).id, left.statement, left.approval],
+  )
+  const next = await group('add', 'kiosks', idOf(phone), '--anew', ...mine)
+  assert.deepEqual([next.version, next.devices], [2, 1])
+  assert.deepEqual((await kiosks()).members, [idOf(phone)])
+  await toGroup()
 })
 
 test('a proposal that another version overtook says so', async () => {

@@ -165,7 +165,7 @@ export function decoders(): Pick<Intake, 'ask'> {
   }
 }
 
-/** Append and find as the ledger does them. `away` makes it fail; `entries` are what it holds; `signer` is the log's key. */
+/** Append and find as the ledger does them. `away` makes it fail, `full` lets nobody enrol; `entries` are what it holds; `signer` is the log's key. */
 export function memoryLedger(signer: KeyObject) {
   const entries: Record<string, unknown>[] = []
   const unique = new Map<string, { index: number; entry: string }>()
@@ -174,6 +174,7 @@ export function memoryLedger(signer: KeyObject) {
     const key = value.unique as string | undefined
     const before = key === undefined ? undefined : unique.get(key)
     if (before && before.entry !== entry) return { code: 'CONFLICT', index: before.index }
+    if (!before && value.type === 'consumed' && ledger.full) return { code: 'LIMIT', message: 'Enough have enrolled.' }
     if (!before) entries.push(value)
     const index = before?.index ?? entries.length - 1
     if (key !== undefined) unique.set(key, { index, entry })
@@ -185,6 +186,8 @@ export function memoryLedger(signer: KeyObject) {
     entries,
     away: false,
     origin: 'example.test/main',
+    /** No more may enrol now. */
+    full: false,
     async append({ entries: news }: { entries: NewEntry[] }): Promise<Outcome[]> {
       await new Promise(resolve => setImmediate(resolve))
       if (ledger.away) throw new BulkheadError('UNAVAILABLE', 'The ledger does not answer.')

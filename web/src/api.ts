@@ -67,7 +67,7 @@ export type Order = Omit<OrderLine, 'devices'> & {
   devices: OrderDevice[]
 }
 export type GroupLine = { group: string; alias: string; version: number; devices: number }
-export type Group = GroupLine & { statement: string; approval: Approval }
+export type Group = GroupLine & { approved: boolean; statement: string; approval: Approval }
 export type InvitationLine = {
   invitation: string
   tier: Tier

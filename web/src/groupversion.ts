@@ -7,7 +7,7 @@ export type OpenGroup = { id: string; alias: string; version: number; members: s
 const TYPE = 'bulkhead-group/v1'
 const now = () => Math.floor(Date.now() / 1000)
 
-/** A group as its newest statement says it, and not as the server's list does. Throws Refusal. */
+/** A group as its newest statement says it, and not as the server's list does; where its signer has left, nobody is in it. Throws Refusal. */
 export async function openGroup(line: Group, genesisDigest: string): Promise<OpenGroup> {
   const { type, id, alias, version, members } = parseCanonical(line.statement)
   if (type !== TYPE || id !== line.group || alias !== line.alias || version !== line.version || !Array.isArray(members))
@@ -21,7 +21,7 @@ export async function openGroup(line: Group, genesisDigest: string): Promise<Ope
     id: String(id),
     alias: String(alias),
     version: Number(version),
-    members: members.map(String),
+    members: line.approved ? members.map(String) : [],
     previous,
     line,
   }

@@ -75,3 +75,4 @@ export function span(seconds: number): string {
 
 export const budgetText = ({ devices, percent, seconds, after }: Budget) =>
   `${devices} devices${percent > 0 ? ` or ${percent} % of all` : ''} in ${span(seconds)}${after === 'all' ? ', then all' : ''}`
+export const rateText = ({ devices, seconds }: { devices: number; seconds: number }) => `${devices} in ${span(seconds)}`

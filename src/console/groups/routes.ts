@@ -5,7 +5,15 @@ import { type GroupVersion, groupDigest } from '../../trust/order.ts'
 import { groupLineOut, groupOut, groupsOut, signedIn } from '../api.ts'
 import { appendLeaves, type Desk, requireOpen } from '../desk.ts'
 import { type Api, answers, named, takes } from '../routing.ts'
-import { currentGroup, devicesOfGroup, type GroupRow, newestGroups, verifyGroup, verifyGroupRow } from './store.ts'
+import {
+  devicesOfGroup,
+  type GroupRow,
+  loggedGroup,
+  newestGroup,
+  newestGroups,
+  verifyGroup,
+  verifyGroupRow,
+} from './store.ts'
 
 const list = createRoute({ method: 'get', path: '/api/groups', responses: answers(groupsOut) })
 const show = createRoute({ method: 'get', path: '/api/groups/{name}', request: named, responses: answers(groupOut) })
@@ -22,10 +30,11 @@ export function groupRoutes(api: Api, desk: Desk) {
     return context.json({ groups: await Promise.all(rows.map(row => lineOf(desk, row))) }, 200)
   })
   api.openapi(show, async context => {
-    const { row, group: proven } = await currentGroup(desk, context.req.valid('param').name)
-    const members = await devicesOfGroup(desk, proven)
+    const { row, group: newest } = await newestGroup(desk, context.req.valid('param').name)
+    const approved = isApproved(desk, row)
+    const members = approved ? await devicesOfGroup(desk, newest) : []
     const { group_id: group, alias, version, statement, approval } = row
-    return context.json({ group, alias, version, devices: members.length, members, statement, approval }, 200)
+    return context.json({ group, alias, version, devices: members.length, members, approved, statement, approval }, 200)
   })
   api.openapi(add, async context => {
     const { statement, approval } = context.req.valid('json')
@@ -37,6 +46,16 @@ export function groupRoutes(api: Api, desk: Desk) {
       200,
     )
   })
+}
+
+/** By somebody who is a member now. */
+function isApproved(desk: Desk, row: GroupRow): boolean {
+  try {
+    return verifyGroupRow(row, desk.trusted) !== undefined
+  } catch (error) {
+    if (error instanceof BulkheadError && error.code === 'UNPROVEN') return false
+    throw error
+  }
 }
 
 /** A group that was tampered with is listed without devices; an order to it is refused. */
@@ -60,7 +79,7 @@ async function storeVersion(desk: Desk, group: GroupVersion, statement: string, 
   const rows = await newestGroups(desk.db)
   const newest = rows.find(row => row.group_id === group.id)
   if (newest?.statement === statement) return logVersion(desk, group, statement)
-  checkSuccession(desk, group, newest)
+  await checkSuccession(desk, group, newest)
   if (rows.some(row => row.alias === group.alias && row.group_id !== group.id))
     throw new BulkheadError('CONFLICT', `There is a group ${group.alias} already.`, {
       remedy: 'Choose another alias.',
@@ -82,10 +101,11 @@ async function logVersion(desk: Desk, { id, version }: GroupVersion, statement: 
   await appendLeaves(desk, 'main', [{ type: 'group', unique: `group:${id}:${version}`, group: id, version, digest }])
 }
 
-function checkSuccession(desk: Desk, group: GroupVersion, newest: GroupRow | undefined) {
+/** Whoever approved the version before need not be a member any more: a member approves the whole of this one. */
+async function checkSuccession(desk: Desk, group: GroupVersion, newest: GroupRow | undefined) {
   if (group.members.some((member, at) => at > 0 && group.members[at - 1]! >= member))
     throw new BulkheadError('BAD_REQUEST', 'The members of a group are sorted, each once.')
-  const before = newest && verifyGroupRow(newest, desk.trusted)
+  const before = newest && (await loggedGroup(desk, newest))
   const previous = newest ? groupDigest(newest.statement, desk.trusted).toString('hex') : ''
   if (group.version !== (before ? before.version + 1 : 0) || group.previous !== previous) throw outrun()
   if (before && before.alias !== group.alias) throw new BulkheadError('BAD_REQUEST', 'A group keeps its alias.')

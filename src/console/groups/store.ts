@@ -45,7 +45,10 @@ export function verifyGroup(statement: string, approval: Approval, trusted: Trus
 
 /** The version in a row, which must be of the row's own group. Throws UNPROVEN: a group that was tampered with has no members at all. */
 export function verifyGroupRow(row: GroupRow, trusted: Trusted): GroupVersion {
-  const group = verifyGroup(row.statement, row.approval, trusted)
+  return ownVersion(row, verifyGroup(row.statement, row.approval, trusted))
+}
+
+function ownVersion(row: GroupRow, group: GroupVersion): GroupVersion {
   if (group.id !== row.group_id || group.version !== row.version || group.alias !== row.alias)
     throw new BulkheadError('UNPROVEN', `The newest version of group ${row.group_id} is another's.`, {
       remedy: 'Put the row back from a backup.',
@@ -60,18 +63,28 @@ export function verifyGroupRow(row: GroupRow, trusted: Trusted): GroupVersion {
  * What remains: code in the console can append a leaf for a version that nobody made. The group is then unusable, and says which leaf
  * it is; it is never another group than its members approved.
  */
-export async function currentGroup(desk: Desk, name: string): Promise<{ row: GroupRow; group: GroupVersion }> {
+export async function currentGroup(desk: Desk, name: string): Promise<GroupVersion> {
+  const { row } = await newestGroup(desk, name)
+  return verifyGroupRow(row, desk.trusted)
+}
+
+/** The same, whether or not whoever approved it is still a member. */
+export async function newestGroup(desk: Desk, name: string): Promise<{ row: GroupRow; group: GroupVersion }> {
   const row = await findGroup(desk.db, name)
-  const group = verifyGroupRow(row, desk.trusted)
-  const [own, next] = await Promise.all(
-    [group.version, group.version + 1].map(version => findLeaf(desk, group, version)),
-  )
-  const digest = groupDigest(row.statement, desk.trusted).toString('hex')
-  if (own?.digest !== digest)
-    throw unproven(`Version ${group.version} of group ${group.id} is not the one in the ledger${of(own)}.`)
+  const group = await loggedGroup(desk, row)
+  const next = await findLeaf(desk, group, group.version + 1)
   if (next)
     throw unproven(`Version ${group.version + 1} of group ${group.id} is in the ledger${of(next)} and not here.`)
   return { row, group }
+}
+
+/** A row's version as the ledger has it, which was approved when it was logged. What follows it may name it, and takes nothing over from it. */
+export async function loggedGroup(desk: Desk, row: GroupRow): Promise<GroupVersion> {
+  const group = ownVersion(row, decodeGroup(row.statement))
+  const own = await findLeaf(desk, group, group.version)
+  if (own?.digest !== groupDigest(row.statement, desk.trusted).toString('hex'))
+    throw unproven(`Version ${group.version} of group ${group.id} is not the one in the ledger${of(own)}.`)
+  return group
 }
 
 type Leaf = { index: number; digest: string }

@@ -18,7 +18,7 @@ export async function resolveTargets(desk: Desk, wanted: Wanted): Promise<Target
     throw new BulkheadError('BAD_REQUEST', 'An order is for devices, for one group, or for all: one of them.')
   if (wanted.devices !== undefined) return { targets: await namedDevices(desk, wanted.devices) }
   if (wanted.group === undefined) return { targets: some(await proven(desk)) }
-  const { group } = await currentGroup(desk, wanted.group)
+  const group = await currentGroup(desk, wanted.group)
   const targets = some(await proven(desk, await devicesOfGroup(desk, group)))
   return { targets, group: { id: group.id, version: group.version } }
 }

@@ -47,6 +47,9 @@ function Known({ group }: { group: OpenGroup }) {
         </Link>
       }
     >
+      {!group.line.approved && (
+        <Notice>Whoever signed this version has left. Nobody is in the group until you sign who belongs to it.</Notice>
+      )}
       {invited > 0 && (
         <Notice>{counted(invited)} belong to it by their invitation, and stay until they enrol again.</Notice>
       )}

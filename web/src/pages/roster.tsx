@@ -5,7 +5,7 @@ import { call, type Proposal } from '../api.ts'
 import { ClassBadge, When } from '../parts/badges.tsx'
 import { Act } from '../parts/fields.tsx'
 import { Failure, Loading, Notice, Page, Pairs, Part } from '../parts/page.tsx'
-import { budgetText, changesOf, continues, readVersion, span } from '../rosterwords.ts'
+import { budgetText, changesOf, continues, rateText, readVersion, span } from '../rosterwords.ts'
 import { useInstallation } from '../session.ts'
 import { approveStatement, freeze, thawStatement, useStanding } from '../standing.ts'
 import { statementDigest, toHex } from '../statement.ts'
@@ -227,6 +227,7 @@ function Rules({ standing: { rules } }: { standing: Standing }) {
       </table>
       <Pairs
         rows={[
+          pair('New devices', rules.enrol.map(rateText).join('; and ')),
           pair('Roster and thaw', `${Math.max(rules.roster, 1)} or more owners, two where there are two`),
           pair('Longest order', span(rules.longestOrder)),
           pair('What is new or weaker waits', span(rules.coolingOff)),
