@@ -23,7 +23,7 @@ function change(next: Session | undefined) {
 
 export const currentSession = () => session
 
-const subscribe = (listener: () => void) => {
+export const subscribe = (listener: () => void) => {
   listeners.add(listener)
   return () => listeners.delete(listener)
 }

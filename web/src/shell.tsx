@@ -33,6 +33,7 @@ export function Shell() {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
             Devices
           </Link>
+          <Link to="/people">People</Link>
           <Link to="/orders" activeOptions={{ includeSearch: false }}>
             Orders
           </Link>
