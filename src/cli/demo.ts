@@ -213,11 +213,13 @@ async function answerOf<T>(child: ChildProcess): Promise<T> {
   return result!
 }
 
-/** What the app takes a software passkey from. */
-function linkOf(home: string, of: string): string {
-  const { alias, credentialId, privateKey } = loadPasskey(passkeyOf(home, of))
-  const key = Buffer.from(privateKey.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64').toString('base64url')
-  return `${alias}.${credentialId}.${key}`
+/** What the app takes a software passkey from: `alias.credential.prf.key`. */
+export function linkOf(file: string): string {
+  const { alias, credentialId, privateKey, prfSecret } = loadPasskey(file)
+  const base64url = (text: string) => Buffer.from(text, 'base64').toString('base64url')
+  return [alias, credentialId, base64url(prfSecret), base64url(privateKey.replaceAll(/-----[^-]+-----|\s/g, ''))].join(
+    '.',
+  )
 }
 
 function greet(home: string, urls: Pick<Urls, 'app'>, { people, devices }: Register) {
@@ -225,13 +227,13 @@ function greet(home: string, urls: Pick<Urls, 'app'>, { people, devices }: Regis
   say(`
 The demo office is open: ${people} people under aliases, ${devices.length} simulated devices.
 
-  Open   ${urls.app}/sign-in#passkey=${linkOf(home, OWNER)}
+  Open   ${urls.app}/sign-in#passkey=${linkOf(passkeyOf(home))}
 
 It opens the sign-in page: press “Sign in as ${OWNER}”. That is a software passkey: a key in a file, good for trying out, never for real devices.
 Its file, for --passkey on the command line:  ${passkeyOf(home)}
 What can destroy takes two members. The second is ${SECOND}, in another browser profile:
 
-         ${urls.app}/sign-in#passkey=${linkOf(home, SECOND)}
+         ${urls.app}/sign-in#passkey=${linkOf(passkeyOf(home, SECOND))}
 
 Where to look first:
 ${[...states]
