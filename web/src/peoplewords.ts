@@ -3,15 +3,14 @@ import type { Purpose } from '../../src/people/session.ts'
 
 /** For what somebody is shown names: a word of these stands in the ledger. */
 export const PURPOSES: { purpose: Purpose; word: string }[] = [
-  { purpose: 'support', word: 'Support: somebody asks for help' },
-  { purpose: 'handover', word: 'Handing over or taking back a device' },
-  { purpose: 'inventory', word: 'Inventory: who has what' },
+  { purpose: 'support', word: 'Support' },
+  { purpose: 'handover', word: 'Handing over a device' },
+  { purpose: 'inventory', word: 'Inventory' },
   { purpose: 'incident', word: 'An incident' },
   { purpose: 'leaver', word: 'Somebody leaves' },
-  { purpose: 'indexing', word: 'Making people findable by search' },
+  { purpose: 'indexing', word: 'Making people findable' },
 ]
-export const purposeWord = (purpose: Purpose): string =>
-  (PURPOSES.find(one => one.purpose === purpose)?.word ?? purpose).replace(/^./, first => first.toLowerCase())
+export const purposeWord = (purpose: Purpose): string => PURPOSES.find(one => one.purpose === purpose)?.word ?? purpose
 
 export const COLUMN_WORDS: Record<Column, string> = {
   givenName: 'Given name',

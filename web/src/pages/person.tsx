@@ -149,7 +149,7 @@ function Edit({ line, person, onDone }: { line: PersonLine; person: Person; onDo
   return (
     <Part
       title="Change name and contact"
-      note="It is sealed here and signed as version after the one you were shown. If somebody else was faster, nothing is overwritten."
+      note="It is sealed here and signed as the version after the one you were shown. If somebody else was faster, nothing is overwritten."
     >
       <form className="stack" onSubmit={submit}>
         {COLUMNS.map(column => (

@@ -3,7 +3,7 @@ import { type FormEvent, useState } from 'react'
 import type { Purpose } from '../../../src/people/session.ts'
 import { HIDDEN_MINUTES, IDLE_MINUTES, lock, type Opened, useOpened } from '../people/opened.ts'
 import { grantFor, PAGE, signGrant } from '../people/reading.ts'
-import { NO_PRF, recover, unlock } from '../people/unlock.ts'
+import { isKeyPending, NO_PRF, recover, sealPending, unlock } from '../people/unlock.ts'
 import { PURPOSES, purposeWord } from '../peoplewords.ts'
 import { useInstallation } from '../session.ts'
 import { Act, Line, Pick } from './fields.tsx'
@@ -17,7 +17,8 @@ export function UnlockPart() {
   const me = useInstallation()
   const unit = unitOf(me)
   const [recovering, setRecovering] = useState(false)
-  const open = useMutation({ mutationFn: () => unlock(me, unit.id), gcTime: 0 })
+  const isPending = isKeyPending()
+  const open = useMutation({ mutationFn: () => (isPending ? sealPending(me) : unlock(me, unit.id)), gcTime: 0 })
   if (recovering) return <RecoverPart onDone={() => setRecovering(false)} />
   return (
     <Part
@@ -31,10 +32,16 @@ export function UnlockPart() {
           {HIDDEN_MINUTES} out of sight, when you sign out, and when you reload.
         </li>
       </ul>
+      {isPending && (
+        <Notice tone="warn">
+          The key that was made at set-up is still in this tab alone. Seal it to your passkey now; if the tab is closed
+          before, the recovery shares open the directory.
+        </Notice>
+      )}
       <Failure error={open.error} />
       <div className="actions">
         <Act icon="key" isPending={open.isPending} onPress={() => open.mutate()}>
-          Unlock with your passkey
+          {isPending ? 'Seal the key to your passkey' : 'Unlock with your passkey'}
         </Act>
         <Act look="quiet" onPress={() => setRecovering(true)}>
           Open it with recovery shares …
@@ -146,8 +153,8 @@ function GrantLeft({ opened }: { opened: Opened }) {
         </ul>
       </div>
       <p className="note">
-        Your grant: {purposeWord(purpose)}, until {until}. Somebody who was shown before can be shown again, and is
-        counted once.{' '}
+        Your grant is for “{purposeWord(purpose)}”, until {until}. Somebody who was shown before can be shown again, and
+        is counted once.{' '}
         {!renewing && (
           <button type="button" className="linked" onClick={() => setRenewing(true)}>
             Sign another one

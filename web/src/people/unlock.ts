@@ -117,12 +117,20 @@ export const keepPending = (key: KeyPair) => {
 }
 export const isKeyPending = () => pending !== undefined
 
-/** After the first sign-in, with what the passkey's PRF said in its gesture. Where that fails, the recovery shares still open the unit. */
-export async function sealPending(me: Me, credential: string, prf: Bytes | undefined): Promise<void> {
-  const unit = me.units[0]
-  if (!pending || !unit || unit.publicKey !== toBase64(pending.publicKey)) return
-  const own = await ownOf(credential, prf, me)
-  await sealTo(me, unit, pending, own)
-  open(me, unit, pending)
+/**
+ * After the first sign-in, with what the passkey's PRF said in its gesture; or later, with a gesture of its own. Without PRF only the recovery
+ * shares open the unit from then on. Where it fails, the key stays here to try again, and the recovery shares open it in any case.
+ */
+export async function sealPending(me: Me, said?: { credential: string; prf: Bytes | undefined }): Promise<void> {
+  const [unit] = me.units
+  const key = pending
+  if (!key || !unit || unit.publicKey !== toBase64(key.publicKey)) return
+  try {
+    await sealTo(me, unit, key, said ? await ownOf(said.credential, said.prf, me) : await ownKey(me))
+    open(me, unit, key)
+  } catch (error) {
+    if (!(error instanceof Refusal && error.code === 'NO_PRF')) throw error
+    open(me, unit, key, true)
+  }
   pending = undefined
 }
