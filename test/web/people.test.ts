@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
@@ -45,6 +46,22 @@ const shot = async (name: string) => {
   if (process.env.SHOTS) await tab.page.screenshot({ path: join(process.env.SHOTS, `${name}.png`), fullPage: true })
 }
 
+/** What axe says of the page as it stands; in a dialogue with the browser, which the page's policy does not bind. */
+const axe = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8').catch(() => '')
+async function look(name: string) {
+  await shot(name)
+  if (axe === '') return
+  await tab.page.evaluate(axe)
+  const violations = await tab.page.evaluate(async () => {
+    // What a screen reader is told in passing is not a part of the page.
+    const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run({ exclude: ['[data-live-announcer]'] })
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' ')}`)
+  })
+  faults.push(...violations.map(violation => `${name}: ${violation}`))
+}
+type Axe = { run(context: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
+const faults: string[] = []
+
 const NAMES = ['Marguerite Oyelaran', 'Łukasz Żółć', 'Ada Ngongo', 'Siân O’Brien', 'Zoë van der Meulen']
 /** Forty people, five of them told apart by name. */
 const table = () =>
@@ -71,7 +88,7 @@ test('an empty directory says how people come in', { skip }, async () => {
   await heading(page, 'Devices')
   await page.getByRole('link', { name: 'People', exact: true }).click()
   await page.getByText('How people come in, and stay unreadable').waitFor()
-  await shot('empty')
+  await look('empty')
   await page.getByRole('link', { name: 'Import a table' }).click()
   await heading(page, 'Import people')
 })
@@ -82,7 +99,7 @@ test('a table with mistakes is shown line by line, and nothing of it is imported
   const mistakes = page.getByRole('table', { name: 'Mistakes' })
   await mistakes.getByText('It is no e-mail address.').waitFor()
   await mistakes.getByText('The same person as in line 9.').waitFor()
-  await shot('mistakes')
+  await look('mistakes')
   assert.equal(await page.getByRole('button', { name: 'Seal and import them' }).count(), 0)
 })
 
@@ -101,7 +118,7 @@ test('a unit whose key is not sealed to the passkey opens with recovery shares, 
   await page.getByRole('textbox', { name: 'Share 2 of 2' }).fill(share(3))
   await press(page, 'Open it and seal it to my passkey')
   await page.getByText('2 different shares are needed; 1 was given.').waitFor()
-  await shot('recover')
+  await look('recover')
   await page.getByRole('textbox', { name: 'Share 2 of 2' }).fill(share(1).toLowerCase())
   await press(page, 'Open it and seal it to my passkey')
   await page.getByRole('heading', { name: 'Import 40 people into root' }).waitFor()
@@ -109,10 +126,10 @@ test('a unit whose key is not sealed to the passkey opens with recovery shares, 
 
 test('a sound table is mapped, sealed in the browser and imported', { skip }, async () => {
   const { page } = tab
-  await shot('import')
+  await look('import')
   await press(page, 'Seal and import them')
   await heading(page, 'They are in the directory')
-  await shot('imported')
+  await look('imported')
   await page.getByRole('link', { name: 'Show the directory' }).click()
   await page.getByText('40 people, by alias. Page 1 of 2.').waitFor()
 })
@@ -122,7 +139,7 @@ test('names show for a purpose and a number of people, and the screen says how m
   const list = page.getByRole('table', { name: 'People' })
   assert.equal(await list.getByText('sealed').count(), 25)
   assert.equal(await page.getByRole('button', { name: 'Show names on this page' }).isDisabled(), true)
-  await shot('sealed')
+  await look('sealed')
   await page.getByLabel('For how many people at most').fill('30')
   await press(page, 'Sign the grant with your passkey')
   assert.match(await left(page), /^30 of 30 left in this grant$/)
@@ -130,13 +147,13 @@ test('names show for a purpose and a number of people, and the screen says how m
   await list.getByText('@example.org').first().waitFor()
   assert.equal(await list.getByText('@example.org').count(), 25)
   assert.match(await left(page), /5 of 30 left in this grant 25 of 50 left this hour 175 of 200 left today/)
-  await shot('names')
+  await look('names')
   await press(page, 'Next page')
   await page.getByText('Page 2 of 2').waitFor()
   assert.equal(await list.getByText('@example.org').count(), 0)
   await press(page, 'Show names on this page')
   await page.getByText('The grant is for 30 people, and this would make 40.').waitFor()
-  await shot('limit')
+  await look('limit')
 })
 
 test('a search finds by the beginning of a name, without its accents', { skip }, async () => {
@@ -153,7 +170,7 @@ test('a search finds by the beginning of a name, without its accents', { skip },
   await search.fill('zolc luk')
   await press(page, 'Search')
   await page.getByRole('row', { name: /Łukasz Żółć/ }).waitFor()
-  await shot('search')
+  await look('search')
 })
 
 test('a device is handed over under the alias, and names are gone from a page that was left', { skip }, async () => {
@@ -166,7 +183,7 @@ test('a device is handed over under the alias, and names are gone from a page th
   assert.equal(await page.getByText('Łukasz').count(), 0)
   await press(page, 'Hand over a device')
   await page.getByRole('searchbox', { name: 'Alias of the device' }).fill(alias.slice(0, 6))
-  await shot('handover')
+  await look('handover')
   await press(page, `Hand over ${alias}`)
   await page.getByRole('link', { name: alias }).waitFor()
   await press(page, 'Take back')
@@ -180,13 +197,13 @@ test('one person is changed; a second change on top of an older version overwrit
   const { page } = tab
   await press(page, 'Show this person')
   await page.getByText('Łukasz Żółć').waitFor()
-  await shot('person')
+  await look('person')
   await press(page, 'Change')
   await page.getByRole('textbox', { name: 'Mobile' }).fill('nonsense')
   await page.getByText('Mobile: It is no telephone number.').waitFor()
   await page.getByRole('textbox', { name: 'Mobile' }).fill('+32 470 99 88 77')
   await page.getByRole('textbox', { name: 'Office' }).fill('Annexe')
-  await shot('edit')
+  await look('edit')
   await press(page, 'Seal and save')
   await page.getByRole('definition').getByText('2', { exact: true }).waitFor()
   await press(page, 'Show this person')
@@ -212,7 +229,7 @@ test('a leaver is erased for good, and their device is nobody’s', { skip }, as
   const erase = page.getByRole('button', { name: 'Erase with your passkey' })
   assert.equal(await erase.isDisabled(), true)
   await page.getByText('I know that this cannot be undone').click()
-  await shot('erase')
+  await look('erase')
   await erase.click()
   await page.getByText('39 people, by alias.').waitFor(LONG)
   await page.getByRole('searchbox', { name: /Search by name/ }).fill('lukasz')
@@ -228,7 +245,7 @@ test('the directory locks itself when it is told to, and with it everything that
   await press(page, 'Lock now')
   await page.getByRole('heading', { name: 'The directory is locked' }).waitFor()
   assert.equal(await page.getByText('@example.org').count(), 0)
-  await shot('locked')
+  await look('locked')
 })
 
 test('once it is sealed to the passkey, one gesture unlocks it, and a reload locks it', { skip }, async () => {
@@ -239,10 +256,35 @@ test('once it is sealed to the passkey, one gesture unlocks it, and a reload loc
   await page.getByRole('heading', { name: 'The directory is locked' }).waitFor()
 })
 
+test('on a telephone nothing is cut off', { skip }, async () => {
+  const { page } = tab
+  await page.setViewportSize({ width: 390, height: 844 })
+  await press(page, 'Unlock with your passkey')
+  await press(page, 'Sign the grant with your passkey')
+  await press(page, 'Show names on this page')
+  await page.getByText('@example.org').first().waitFor()
+  await look('narrow')
+  assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 390)
+})
+
+test('left alone for a quarter of an hour it locks itself, and what it showed is gone', { skip }, async () => {
+  const { page } = tab
+  await page.clock.install()
+  await page.clock.fastForward('14:00')
+  assert.ok((await page.getByText('@example.org').count()) > 0)
+  await page.clock.fastForward('02:00')
+  await page.getByRole('heading', { name: 'The directory is locked' }).waitFor()
+  assert.equal(await page.getByText('@example.org').count(), 0)
+})
+
 test('nothing of a person was sent or stored in clear, and the pages keep to their own policy', { skip }, async () => {
   const kept = await tab.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))
   assert.ok(posted.includes('/api/people/write'))
   for (const text of ['oyelaran', 'marguer', 'example.org', '470998877', 'zolc luk'])
     for (const where of [posted, kept]) assert.ok(!where.toLowerCase().includes(text), `${text} is in clear`)
   assert.deepEqual(tab.complaints, [])
+})
+
+test('axe finds nothing on any of these pages', { skip: skip || (axe === '' && 'axe-core is missing: npm ci') }, () => {
+  assert.deepEqual(faults, [])
 })

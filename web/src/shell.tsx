@@ -52,9 +52,9 @@ export function Shell() {
         </div>
       </header>
       {softwarePasskey(session.installation) && (
-        <p className="trial">
+        <aside className="trial" aria-label="For trying out">
           A software passkey signs here: a key in a file, good for trying out, never for real devices.
-        </p>
+        </aside>
       )}
       <FrozenBanner />
       <Outlet />

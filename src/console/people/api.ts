@@ -127,4 +127,5 @@ export type Person = z.infer<typeof personOut>
 export type People = z.infer<typeof peopleOut>
 export type Released = z.infer<typeof releasedOut>
 export type Share = z.infer<typeof shareIn>
+export type Assignments = z.infer<typeof assignmentsOut>
 export type KeysOut = z.infer<typeof keysOut>

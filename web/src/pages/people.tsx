@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { matches } from '../../../src/people/tokens.ts'
 import { call } from '../api.ts'
+import { UnprovenWord } from '../parts/badges.tsx'
 import { Act, Line } from '../parts/fields.tsx'
 import { Icon } from '../parts/icons.tsx'
 import { Empty, Failure, Loading, Notice, Page } from '../parts/page.tsx'
@@ -215,7 +216,7 @@ function Row({ line: { id, alias, devices }, shown }: { line: PersonLine; shown:
         <>
           <td>
             <bdi className="strong">{nameOf(person)}</bdi>
-            {shown.unproven !== undefined && <Unproven why={shown.unproven} />}
+            {shown.unproven !== undefined && <UnprovenWord why={shown.unproven} />}
           </td>
           <td>
             <bdi>{person.email}</bdi>
@@ -240,13 +241,6 @@ function Row({ line: { id, alias, devices }, shown }: { line: PersonLine; shown:
     </tr>
   )
 }
-
-export const Unproven = ({ why }: { why: string }) => (
-  <span className="word warn" title={why}>
-    <Icon name="alert" />
-    unproven
-  </span>
-)
 
 /** Written by somebody who could not make search tokens. Those whose names are open here get theirs, at no cost to the grant. */
 function Unindexed({ lines, shown }: { lines: PersonLine[]; shown: Map<string, Shown> }) {

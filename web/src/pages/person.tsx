@@ -3,6 +3,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { COLUMNS, type Column, checkPerson, type Person } from '../../../src/people/person.ts'
 import { call, Refusal } from '../api.ts'
+import { UnprovenWord } from '../parts/badges.tsx'
 import { Act, Line, Tick } from '../parts/fields.tsx'
 import { Failure, Missing, Notice, Page, Pairs, Part, Waiting } from '../parts/page.tsx'
 import { DirectoryGate } from '../parts/unlocking.tsx'
@@ -14,7 +15,6 @@ import { assignmentsOf, erasePerson, handOver, savePerson } from '../people/writ
 import { COLUMN_WORDS, nameOf } from '../peoplewords.ts'
 import { useInstallation } from '../session.ts'
 import { useDevices } from './devices.tsx'
-import { Unproven } from './people.tsx'
 
 const route = getRouteApi('/inside/people/$person')
 
@@ -65,7 +65,7 @@ function Known({ line }: { line: PersonLine }) {
 
 const Name = ({ shown: { person, unproven } }: { shown: Shown }) => (
   <>
-    <bdi className="strong">{nameOf(person)}</bdi> {unproven !== undefined && <Unproven why={unproven} />}
+    <bdi className="strong">{nameOf(person)}</bdi> {unproven !== undefined && <UnprovenWord why={unproven} />}
   </>
 )
 
@@ -205,7 +205,7 @@ function Devices({ line }: { line: PersonLine }) {
             <Link to="/devices/$device" params={{ device }}>
               {alias}
             </Link>
-            {unproven === undefined ? <span /> : <Unproven why={unproven} />}
+            {unproven === undefined ? <span /> : <UnprovenWord why={unproven} />}
             <Act look="quiet" isDisabled={!opened} isPending={take.isPending} onPress={() => take.mutate(device)}>
               Take back
             </Act>
