@@ -44,8 +44,8 @@ async function world(count: number) {
   return { dir, keyring, table, inner, rows, store }
 }
 type World = Awaited<ReturnType<typeof world>>
-const run = ({ keyring, store }: World, options: { rows?: SealedRows; anew?: boolean } = {}) =>
-  rewrap({ keyring, rows: store, random, genesisDigest, ...options })
+const run = ({ keyring, store }: World, options: { rows?: SealedRows; batch?: number } = {}) =>
+  rewrap({ keyring, rows: store, random, genesisDigest, batch: 50, ...options })
 const requireReadable = ({ keyring, table, inner, rows }: World) => {
   for (const { kind, id } of rows) {
     const now = keyring.find({ kind, id })!
@@ -58,11 +58,11 @@ const requireReadable = ({ keyring, table, inner, rows }: World) => {
 }
 
 test('afterwards the old keys open nothing, neither rows nor the keyring’s files, and the new ones all', async () => {
-  const all = await world(1200)
+  const all = await world(120)
   const before = new Map(all.table)
   const oldKey = readFileSync(join(all.dir, readdirSync(all.dir).find(name => name.endsWith('.key'))!))
   const { wrapped, missing, unopened } = await run(all)
-  assert.deepEqual({ wrapped, missing, unopened }, { wrapped: 1200, missing: 0, unopened: 0 })
+  assert.deepEqual({ wrapped, missing, unopened }, { wrapped: 120, missing: 0, unopened: 0 })
   requireReadable(all)
   for (const row of all.rows.slice(0, 50)) {
     assert.equal(openOuter(row.key, row, all.table.get(`${row.id}/1`)!, genesisDigest), undefined)
@@ -71,7 +71,7 @@ test('afterwards the old keys open nothing, neither rows nor the keyring’s fil
   const files = Buffer.concat(readdirSync(all.dir).map(name => readFileSync(join(all.dir, name))))
   assert.ok(!files.includes(oldKey))
   assert.deepEqual(all.keyring.due(), [])
-  assert.equal((await run(all)).wrapped, 1200, 'and again, when it is asked for again')
+  assert.equal((await run(all)).wrapped, 120, 'and again, when it is asked for again')
   await all.keyring.close()
 })
 
@@ -82,7 +82,7 @@ test('killed before and after the rows of any batch are stored it loses nothing,
     [2, false],
     [3, true],
   ] as const) {
-    const all = await world(1300)
+    const all = await world(130)
     let writes = 0
     const dying: SealedRows = {
       ...all.store,
@@ -97,7 +97,7 @@ test('killed before and after the rows of any batch are stored it loses nothing,
     await all.keyring.close()
     const again = { ...all, keyring: await openKeyring({ dir: all.dir, random, clock }) }
     requireReadable(again)
-    assert.equal((await run(again)).wrapped, 1300 - (batch - 1) * 500)
+    assert.equal((await run(again)).wrapped, 130 - (batch - 1) * 50)
     requireReadable(again)
     for (const row of again.rows) assert.notDeepEqual(again.keyring.find(row)!.key, row.key)
     await again.keyring.close()
@@ -154,7 +154,7 @@ test('the vault answers others while it wraps', async t => {
     longest = Math.max(longest, performance.now() - last)
     last = performance.now()
   }, 1)
-  const { wrapped } = await run(all)
+  const { wrapped } = await run(all, { batch: 500 })
   clearInterval(timer)
   const each = (performance.now() - began) / wrapped
   t.diagnostic(

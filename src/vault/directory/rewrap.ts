@@ -20,9 +20,10 @@ type Options = {
   /** Begins anew, instead of going on where an earlier run ended. */
   anew?: boolean
   progress?: (done: number, of: number) => void
+  /** Records at a time. */
+  batch?: number
 }
 
-const BATCH = 500
 const SLICE = 25 // between two of them the vault answers others
 
 /**
@@ -34,14 +35,14 @@ const SLICE = 25 // between two of them the vault answers others
  * was handed a key before is told to ask for the new one. The last step is a new epoch, which destroys the old keys.
  */
 export async function rewrap(options: Options): Promise<Rewrapped> {
-  const { keyring, anew = false, progress } = options
+  const { keyring, anew = false, progress, batch = 500 } = options
   if (anew || keyring.due().length === 0)
     await keyring.changeForGood(() => ({ type: 'renew', below: keyring.epoch + 1 }))
   const due = keyring.due()
   const sum: Rewrapped = { wrapped: 0, missing: 0, unopened: 0, epoch: 0 }
-  for (let at = 0; at < due.length; at += BATCH) {
-    await rewrapBatch(due.slice(at, at + BATCH), options, sum)
-    progress?.(Math.min(at + BATCH, due.length), due.length)
+  for (let at = 0; at < due.length; at += batch) {
+    await rewrapBatch(due.slice(at, at + batch), options, sum)
+    progress?.(Math.min(at + batch, due.length), due.length)
   }
   sum.epoch = await keyring.changeForGood(() => ({ type: 'renew', below: keyring.renewBelow }))
   return sum
