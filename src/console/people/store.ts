@@ -178,6 +178,17 @@ export async function candidates(
   )
 }
 
+/** What a device said of itself last, in two halves; it is no record that somebody wrote. */
+export async function reports(db: Database, ids: string[]): Promise<Map<string, Buffer>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('edge.device')
+    .select(['device_id', 'sealed'])
+    .where('device_id', 'in', ids)
+    .execute()
+  return new Map(rows.flatMap(({ device_id, sealed }) => (sealed ? [[device_id, sealed] as const] : [])))
+}
+
 /** What a broken-off write left behind: versions beyond the one that counts. */
 export async function dropBeyond(db: Database, current: { kind: Kind; id: string; version: number }[]): Promise<void> {
   await sql`
