@@ -37,8 +37,8 @@ export type Index = {
 export function openIndex(unitPrivateKey: Bytes, unit: string, genesisDigest: Uint8Array): Index {
   const token = tokenMaker(unitPrivateKey, unit, genesisDigest)
   return {
-    tokensOf: person => [...new Set(termsOf(person).map(term => token(...term)))].slice(0, MOST_TOKENS).sort(ascending),
-    queryTokens: text => queryTerms(text).map(terms => [...new Set(terms.map(term => token(...term)))].sort(ascending)),
+    tokensOf: person => [...new Set(termsOf(person).map(term => token(term)))].slice(0, MOST_TOKENS).sort(ascending),
+    queryTokens: text => queryTerms(text).map(terms => [...new Set(terms.map(term => token(term)))].sort(ascending)),
   }
 }
 const ascending = (one: number, other: number) => one - other
@@ -47,22 +47,32 @@ function tokenMaker(unitPrivateKey: Bytes, unit: string, genesisDigest: Uint8Arr
   const keyed = (field: Field) =>
     hmac(hkdf(unitPrivateKey, genesisDigest, concat(`bulkhead-tokens/v1\n${unit}\n${field}`), 32))
   const macs = { name: keyed('name'), email: keyed('email'), number: keyed('number') }
-  return (field: Field, mark: Mark, term: string): number => {
+  const made = new Map<string, number>() // most beginnings are many people's
+  return ([field, mark, term]: Term): number => {
+    const name = `${field}${mark}${term}`
+    const known = made.get(name)
+    if (known !== undefined) return known
     const mac = macs[field](utf8(`${mark}${term}`))
-    return (FIELDS[field] << TOKEN_BITS) | (mac[0]! << 4) | (mac[1]! >> 4)
+    const token = (FIELDS[field] << TOKEN_BITS) | (mac[0]! << 4) | (mac[1]! >> 4)
+    if (made.size >= MOST_MADE) made.clear()
+    made.set(name, token)
+    return token
   }
 }
+const MOST_MADE = 100_000
 
 /** `<` a beginning, `=` the whole, `>` an end: the beginning "ada" of Adam is not the name Ada. */
 type Mark = '<' | '=' | '>'
 type Term = [Field, Mark, string]
 
 const beginnings = (field: Field, word: string): Term[] => {
-  const points = pointsOf(word)
-  const longest = Math.min(LONGEST_PREFIX, points.length)
   const found: Term[] = []
-  for (let length = SHORTEST_PREFIX; length <= longest; length++)
-    found.push([field, '<', points.slice(0, length).join('')])
+  let [prefix, length] = ['', 0]
+  for (const point of word) {
+    prefix += point
+    if (++length >= SHORTEST_PREFIX) found.push([field, '<', prefix])
+    if (length === LONGEST_PREFIX) break
+  }
   return found
 }
 const endings = (word: string): Term[] =>
