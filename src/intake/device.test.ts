@@ -97,7 +97,7 @@ test('what a device reports is sealed in two halves: to the key in its voucher, 
   const body = encodeXmlPlist({
     ...{ MessageType: 'Authenticate', UDID: 'U', Topic: 't', DeviceName: 'Ada’s phone', SerialNumber: 'C02XW0' },
   })
-  const found = decodeDevice({ kind: 'checkin', signature: null, certificate, candidates: [to] }, body)
+  const found = decodeDevice({ kind: 'checkin', signature: null, certificate, candidates: [to] }, Buffer.from(body))
   const sealed = Buffer.from((found as CheckinFound).message!.sealed!, 'base64')
   const record = { kind: 'device' as const, id: device, unit, version: 1 }
   assert.throws(() => hpkeOpen(vault.privateKey, sealed, sealAad('device.sealed', device)), { code: 'UNPROVEN' })
