@@ -204,6 +204,11 @@ export async function dropErased(db: Database, records: { kind: Kind; id: string
     delete from console.record r
     using unnest(${records.map(one => one.kind)}::text[], ${records.map(one => one.id)}::uuid[]) as gone (kind, id)
     where r.kind = gone.kind and r.record_id = gone.id`.execute(db)
+  const people = records.flatMap(({ kind, id }) => (kind === 'person' ? [id] : []))
+  // A device that had several keepers loses the numbers of their assignments: the next one begins anew.
+  await sql`
+    delete from console.assignment where device_id in
+      (select device_id from console.assignment where person_id = any(${people}::uuid[]))`.execute(db)
 }
 
 /** Search tokens for rows that were written without. */
