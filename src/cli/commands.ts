@@ -220,6 +220,16 @@ export const commands: Record<string, Command> = {
     words: [1, 1],
     load: device,
   },
+  'device reveal': {
+    summary: 'show what a device said of itself: name, serial, numbers',
+    usage: 'DEVICE --passkey FILE [--unit NAME]',
+    about:
+      'What is personal of a device is sealed in two halves when it comes in. This signs a grant, has the vault open one half and opens the other here. It is a release: in the ledger, and counted.',
+    example: 'bulkhead device reveal badoke-timaru-lonise --passkey owner.json',
+    options: { passkey, unit: unitOption, json },
+    words: [1, 1],
+    load: device,
+  },
   'group create': {
     summary: 'make a group',
     usage: 'GROUP --passkey FILE',

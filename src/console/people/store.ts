@@ -202,6 +202,17 @@ export async function candidates(
   )
 }
 
+/** What a device said of itself last, in two halves; it is no record that somebody wrote. */
+export async function reports(db: Database, ids: string[]): Promise<Map<string, Buffer>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('edge.device')
+    .select(['device_id', 'sealed'])
+    .where('device_id', 'in', ids)
+    .execute()
+  return new Map(rows.flatMap(({ device_id, sealed }) => (sealed ? [[device_id, sealed] as const] : [])))
+}
+
 /** What a broken-off write left behind: versions beyond the one that counts. */
 export async function dropBeyond(db: Database, current: { kind: Kind; id: string; version: number }[]): Promise<void> {
   await sql`
@@ -217,6 +228,11 @@ export async function dropErased(db: Database, records: { kind: Kind; id: string
     delete from console.record r
     using unnest(${records.map(one => one.kind)}::text[], ${records.map(one => one.id)}::uuid[]) as gone (kind, id)
     where r.kind = gone.kind and r.record_id = gone.id`.execute(db)
+  const people = records.flatMap(({ kind, id }) => (kind === 'person' ? [id] : []))
+  // A device that had several keepers loses the numbers of their assignments: the next one begins anew.
+  await sql`
+    delete from console.assignment where device_id in
+      (select device_id from console.assignment where person_id = any(${people}::uuid[]))`.execute(db)
 }
 
 /** Search tokens for rows that were written without. */
