@@ -225,7 +225,7 @@ test('one person is changed; a second change on top of an older version overwrit
 test('a leaver is erased for good, and their device is nobody’s', { skip }, async () => {
   const { page } = tab
   await page.getByText('Erase this person, for somebody who leaves').click()
-  await page.getByText('The devices of this person are assigned to nobody').waitFor()
+  await page.getByText('The devices of this person become nobody’s').waitFor()
   const erase = page.getByRole('button', { name: 'Erase with your passkey' })
   assert.equal(await erase.isDisabled(), true)
   await page.getByText('I know that this cannot be undone').click()
@@ -237,9 +237,31 @@ test('a leaver is erased for good, and their device is nobody’s', { skip }, as
   await page.getByText('Nobody fits.').waitFor()
 })
 
-test('the directory locks itself when it is told to, and with it everything that was shown', { skip }, async () => {
+test('people whom a feeder wrote become findable once their names are shown to somebody who writes here', {
+  skip,
+}, async () => {
   const { page } = tab
   await press(page, 'Back to everybody')
+  const id = new URL(
+    (await page.getByRole('table', { name: 'People' }).getByRole('link').first().getAttribute('href'))!,
+    page.url(),
+  ).pathname
+    .split('/')
+    .at(-1)
+  await installation.database.query('update console.record set tokens = null where record_id = $1', [id])
+  await page.getByRole('link', { name: 'Devices', exact: true }).click()
+  await page.getByRole('link', { name: 'People', exact: true }).click()
+  await page.getByText('1 person on this page cannot be found by search yet.').waitFor()
+  await look('unindexed')
+  await press(page, 'Show names on this page')
+  await page.getByText('cannot be found by search yet').waitFor({ state: 'detached' })
+  const { rows } = await installation.database.query('select tokens from console.record where record_id = $1', [id])
+  assert.ok(rows[0].tokens.length > 5)
+  await press(page, 'Hide the names')
+})
+
+test('the directory locks itself when it is told to, and with it everything that was shown', { skip }, async () => {
+  const { page } = tab
   await press(page, 'Show names on this page')
   await page.getByText('@example.org').first().waitFor()
   await press(page, 'Lock now')
