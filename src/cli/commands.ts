@@ -311,6 +311,16 @@ export const commands: Record<string, Command> = {
     words: [1, 25],
     load: people,
   },
+  'people assign': {
+    summary: 'hand devices over to people, or take them back',
+    usage: 'DEVICE=PERSON… --passkey FILE [--unit NAME]',
+    about:
+      'By ids or aliases; DEVICE= takes it back. Signed in your name: the server learns which alias has which device, and not who that is. An older assignment can never be put back in its place.',
+    example: 'bulkhead people assign lobu-kate-rimo=badoke-timaru --passkey owner.json',
+    options: { passkey, unit: unitOption, json },
+    words: [1, 500],
+    load: people,
+  },
   'people erase': {
     summary: 'erase people for good, from every backup too',
     usage: 'ALIAS… --passkey FILE [--unit NAME]',

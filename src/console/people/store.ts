@@ -162,6 +162,30 @@ async function newestAssignments(db: Database, people: string[]) {
   return rows.rows
 }
 
+type AssignmentRow = {
+  device_id: string
+  version: number
+  person_id: string | null
+  statement: string
+  signature: string
+  writer_id: string
+}
+
+/** The newest assignment of a device, or of each device that a person has. */
+export async function assignmentsOf(db: Database, of: { device?: string | undefined; person?: string | undefined }) {
+  const { rows } = await sql<AssignmentRow>`
+    select a.device_id, a.version, a.person_id, a.statement, a.signature, a.writer_id from console.assignment a
+    where (a.device_id = ${of.device ?? null}::uuid or a.person_id = ${of.person ?? null}::uuid)
+      and not exists (select from console.assignment b where b.device_id = a.device_id and b.version > a.version)
+    order by a.device_id limit 500`.execute(db)
+  const writers = await findWriters(db, [...new Set(rows.map(row => row.writer_id))])
+  return rows.map(({ device_id: device, person_id: person, writer_id, version, statement, signature }) => ({
+    ...{ device, person, version, statement, signature },
+    alias: deviceAlias(device),
+    writer: writers.get(writer_id) ?? null,
+  }))
+}
+
 /** The newest rows of what is asked for, in that order; undefined where there is none. Several candidates of one version: all of them. */
 export async function candidates(
   db: Database,
