@@ -124,9 +124,9 @@ function* inflated(bytes: Buffer): Generator<Buffer> {
 const GZIP = Buffer.from([0x1f, 0x8b, 0x08])
 
 /** Many needles in one pass: a bitmap over their first four bytes, and a comparison where it says maybe. */
-function createNeedles(all: readonly Form[]) {
+export function createNeedles<Needle extends { bytes: Buffer }>(all: readonly Needle[]) {
   const bitmap = new Uint8Array(1 << SLOT_BITS)
-  const buckets = new Map<number, Form[]>()
+  const buckets = new Map<number, Needle[]>()
   for (const form of all) {
     if (form.bytes.length < 6) continue
     const first = form.bytes.readUInt32LE(0)
@@ -136,8 +136,8 @@ function createNeedles(all: readonly Form[]) {
     else buckets.set(first, [form])
   }
   return {
-    in(bytes: Buffer): Form[] {
-      const found = new Set<Form>()
+    in(bytes: Buffer): Needle[] {
+      const found = new Set<Needle>()
       if (bytes.length < 6) return []
       let word = bytes.readUInt32LE(0)
       for (let at = 0; ; at++) {
