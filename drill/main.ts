@@ -1,5 +1,6 @@
-// npm run drill -- P2|P3|P4|mutate [--devices N] [--short] [--json]: takes an attacker's position against the real build, and counts.
+// npm run drill -- P2|P3|P4|erase|mutate [--devices N] [--short] [--json]: takes an attacker's position against the real build, and counts.
 import { parseArgs } from 'node:util'
+import { drillErase } from './erase/drill.ts'
 import { drillMutate } from './mutate/drill.ts'
 import { drillP2 } from './p2/drill.ts'
 import { drillP3 } from './p3/drill.ts'
@@ -12,6 +13,7 @@ const drills: Record<string, (options: Options) => Promise<Result>> = {
   P2: drillP2,
   P3: drillP3,
   P4: drillP4,
+  erase: drillErase,
   mutate: ({ say }) => drillMutate({ say }),
 }
 
