@@ -65,6 +65,7 @@ export async function drillP6({ say, short = false }: { say: Say; short?: boolea
       if (openInner(row, inner, halves <= 20 ? keys : keys.slice(0, 10), client)) read.push(row.record_id)
     }
     say(`${halves} outer halves were opened, and everything was searched.`)
+    await sleep(50) // connections that ended meanwhile are noticed
 
     // Every device is told to come; one of them comes twice, the second time with a certificate that the vault made by itself.
     const order = await approved(world, { action: 'ProfileList', devices: [victim.id] })
