@@ -8,7 +8,7 @@ const log = createLog('app')
 const app = await startApp({
   config,
   log,
-  onSetup: ({ alias, passkey, freezeCodes }) =>
-    void process.send?.({ t: 'setup', alias, credential: passkey, freezeCodes }),
+  onSetup: ({ alias, passkey, freezeCodes, unitKey }) =>
+    void process.send?.({ t: 'setup', alias, credential: passkey, freezeCodes, unitKey }),
 })
 stopWith([], app.close)

@@ -31,10 +31,10 @@ grant select, insert on console.orders, console.approval, console.invitation, co
 grant update (state, approved_at) on console.orders to bulkhead_console;
 grant select, insert, delete on console.proposal, console.proposal_approval to bulkhead_console;
 grant select, insert, delete on console.session to bulkhead_console;
-grant select, insert, delete on console.record, console.member_key, console.unit_share to bulkhead_console;
+grant select, insert, delete on console.record, console.member_key, console.unit_share, console.assignment to bulkhead_console;
 grant update (tokens) on console.record to bulkhead_console;
-grant select, insert on console.writer, console.assignment to bulkhead_console;
-grant select (device_id, platform, tier, unit_id, state, enrolled_at, last_seen, not_after, facts, facts_at, lost_mode, push_topic_ours) on edge.device to bulkhead_console;
+grant select, insert on console.writer to bulkhead_console;
+grant select (device_id, platform, tier, unit_id, state, enrolled_at, last_seen, not_after, facts, facts_at, lost_mode, push_topic_ours, sealed) on edge.device to bulkhead_console;
 grant select (device_id, channel, seq, order_id, serial, state, attempts, expires_at, changed_at) on edge.pending to bulkhead_console;
 grant select (order_id, device_id, channel, serial, state, code, domain, at) on edge.result to bulkhead_console;
 grant select on edge.history to bulkhead_console;

@@ -7,14 +7,15 @@ import { decodeCertificate } from '../src/wire/pkcs/certificate.ts'
 import { startApns } from './apns.ts'
 import { createAuthority } from './authority.ts'
 import { type Office, planOffice, startOffice } from './office.ts'
+import { persona } from './person.ts'
 
 export type OfficeRequest =
   | { t: 'open' }
   | { t: 'certify'; csr: string }
   | { t: 'enrol'; edgeUrl: string; profileUrls: Record<string, string> }
   | { t: 'visit' }
-/** A device of the office as the server knows it. */
-export type OfficeDevice = { device: string; state: string; model: string; person: string | undefined }
+/** A device of the office as the server knows it; `holder`: the made-up name that it was born with. */
+export type OfficeDevice = { device: string; state: string; model: string; person: string | undefined; holder: string }
 
 const { values } = parseArgs({ options: { home: { type: 'string' } } })
 const folder = join(values.home!, 'demo')
@@ -50,9 +51,15 @@ async function enrol(edgeUrl: string, profileUrls: Record<string, string>) {
   })
   return {
     people: office.people.length,
-    devices: office.members.map(({ planned: { state, model, person }, device: { state: now } }): OfficeDevice => {
+    devices: office.members.map(({ planned: { seed, state, model, person }, device: { state: now } }): OfficeDevice => {
       const { subject } = decodeCertificate(now.identity!.certificate)
-      return { device: /[0-9a-f-]{36}/.exec(subject.toString('latin1'))![0], state, model, person }
+      return {
+        device: /[0-9a-f-]{36}/.exec(subject.toString('latin1'))![0],
+        state,
+        model,
+        person,
+        holder: persona(seed, model).owner,
+      }
     }),
   }
 }

@@ -44,9 +44,9 @@ const most: Record<string, [verb: string, on: RegExp, columns?: RegExp][]> = {
     ['execute', /^function console\./],
     ['select', /^console\./],
     ['insert', /^console\./],
-    ['delete', /^console\.(session|proposal|proposal_approval|record|member_key|unit_share)$/],
+    ['delete', /^console\.(session|proposal|proposal_approval|record|assignment|member_key|unit_share)$/],
     ['update', /^console\.orders$/, /^(state|approved_at)$/],
-    ['update', /^console\.record$/, /^tokens$/],
+    ['update', /^console\.record$/, /^tokens$/], // what an unlocked client makes later
     ['select', /^edge\.history$/],
     ['select', /^edge\.(device|pending|result|wake)$/, /./],
     ['select', /^vault\.certificate$/, /./],
@@ -73,9 +73,12 @@ const most: Record<string, [verb: string, on: RegExp, columns?: RegExp][]> = {
 }
 /** What the vault opens itself: it wakes devices, and opens their unlock tokens for an approved order. */
 const OPENED_BY_VAULT = ['push', 'unlock_token']
+/** What the console takes to the vault for a release, and back to a client: two halves, of which it opens none. */
+const RELAYED_BY_CONSOLE = ['sealed']
 
 function tooMany({ role, verb, columns, on }: Right): boolean {
-  const sealed = role === 'vault' ? SEALED.filter(name => !OPENED_BY_VAULT.includes(name)) : SEALED
+  const theirs = { vault: OPENED_BY_VAULT, console: on === 'edge.device' ? RELAYED_BY_CONSOLE : [] }[role] ?? []
+  const sealed = SEALED.filter(name => !theirs.includes(name))
   const rows = most[role] ?? []
   const allows = (column: string | undefined) =>
     rows.some(
@@ -102,7 +105,9 @@ test('nothing is granted to everybody, nor with the right to pass it on', () => 
 
 const surplus = [
   'grant select on edge.device to bulkhead_edge',
-  'grant select (sealed) on edge.device to bulkhead_console',
+  'grant select (push) on edge.device to bulkhead_console',
+  'grant select (sealed) on edge.result to bulkhead_console',
+  'grant update (sealed) on console.record to bulkhead_console',
   'grant update on console.orders to bulkhead_console',
   'grant update (statement) on console.orders to bulkhead_console',
   'grant insert on console.approval to bulkhead_vault',

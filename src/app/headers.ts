@@ -11,6 +11,7 @@ export const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
+  'trusted-types bulkhead', // web/src/people/import.ts: the address of its thread
 ].join('; ')
 
 export const SECURITY_HEADERS: Record<string, string> = {

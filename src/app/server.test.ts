@@ -236,7 +236,8 @@ const setUp = async (body: unknown) => {
 }
 
 test('a registration counts with the right code, verified, at the right origin, for our challenge, once', async () => {
-  const asked = { code: 'abcd2345', alias: 'brisk-heron' }
+  const unitKey = randomBytes(32).toString('base64')
+  const asked = { code: 'abcd2345', alias: 'brisk-heron', unitKey }
   const good = register(await challenge())
   assert.equal((await setUp({ ...asked, code: 'wrong', credential: good.credential })).code, 'FORBIDDEN')
   assert.equal((await setUp({ ...asked, alias: 'Not An Alias', credential: good.credential })).code, 'MALFORMED')
@@ -247,13 +248,15 @@ test('a registration counts with the right code, verified, at the right origin, 
   const invented = register(randomBytes(32).toString('base64url'))
   assert.equal((await setUp({ ...asked, credential: invented.credential })).code, 'UNPROVEN')
   assert.equal((await setUp({ ...asked, credential: 'nonsense' })).code, 'UNPROVEN')
+  for (const unitKey of [undefined, '', randomBytes(31).toString('base64')])
+    assert.equal((await setUp({ ...asked, unitKey, credential: good.credential })).code, 'MALFORMED')
   assert.equal((await setUp(null)).code, 'FORBIDDEN')
   assert.equal(owners.length, 0)
 
   assert.equal((await setUp({ ...asked, credential: good.credential })).done, true)
   assert.equal(owners.length, 1)
   const [owner] = owners
-  assert.equal(owner?.alias, 'brisk-heron')
+  assert.deepEqual([owner?.alias, owner?.unitKey], ['brisk-heron', unitKey])
   assert.deepEqual(
     [owner?.passkey.id, owner?.passkey.publicKey, owner?.passkey.algorithm, owner?.passkey.software],
     [good.credential.id, good.spki, 'ES256', false],

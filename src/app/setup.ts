@@ -8,12 +8,15 @@ import { COSEALG, cose, decodeCredentialPublicKey } from '@simplewebauthn/server
 import { BulkheadError } from '../base/errors.ts'
 import { attestationIn } from '../trust/attestation.ts'
 import type { Passkey } from '../trust/roster.ts'
-import { alias as aliasShape, digest, listOf } from '../trust/shape.ts'
+import { alias as aliasShape, base64, digest, listOf } from '../trust/shape.ts'
 import { sha256 } from '../trust/statement.ts'
 
 /** The first page of a new installation: one passkey, for whoever has seen the code in the terminal. */
-/** `freezeCodes`: SHA-256 of the paper codes that the page made and shows; the codes themselves never come here. */
-export type Owner = { alias: string; passkey: Passkey; freezeCodes: string[] }
+/**
+ * `freezeCodes`: SHA-256 of the paper codes that the page made and shows; `unitKey`: the public half of the root unit's key (X25519, base64).
+ * The codes and the private half never come here.
+ */
+export type Owner = { alias: string; passkey: Passkey; freezeCodes: string[]; unitKey: string }
 export type SetupPlace = { code: string; origin: string; rpId: string }
 
 const ALGORITHMS: [number, Passkey['algorithm']][] = [
@@ -53,6 +56,7 @@ export function createSetup({ code, origin, rpId }: SetupPlace, now: () => numbe
     checkCode(asked.code)
     const alias = aliasShape(asked.alias, 'alias')
     const freezeCodes = listOf(digest, MOST_CODES)(asked.freezeCodes ?? [], 'freezeCodes')
+    const unitKey = unitKeyOf(asked.unitKey)
     const credential = asked.credential as RegistrationResponseJSON
     const verified = await verifyRegistrationResponse({
       response: credential,
@@ -82,7 +86,7 @@ export function createSetup({ code, origin, rpId }: SetupPlace, now: () => numbe
       origins: [origin],
       ...(attestation && { attestation }),
     }
-    return { alias, passkey, freezeCodes }
+    return { alias, passkey, freezeCodes, unitKey }
   }
 
   function checkCode(given: unknown) {
@@ -97,6 +101,13 @@ export function createSetup({ code, origin, rpId }: SetupPlace, now: () => numbe
     })
   }
   return { options, answer }
+}
+
+/** Throws MALFORMED. Without it nobody would have the private half, and nothing could ever be read. */
+function unitKeyOf(given: unknown): string {
+  const text = base64(given, 'unitKey')
+  if (Buffer.from(text, 'base64').length === 32) return text
+  throw new BulkheadError('MALFORMED', 'unitKey is no X25519 public key.')
 }
 
 /** From COSE (RFC 9052) to what the roster keeps. Throws UNPROVEN for a key of another kind. */

@@ -220,6 +220,16 @@ export const commands: Record<string, Command> = {
     words: [1, 1],
     load: device,
   },
+  'device reveal': {
+    summary: 'show what a device said of itself: name, serial, numbers',
+    usage: 'DEVICE --passkey FILE [--unit NAME]',
+    about:
+      'What is personal of a device is sealed in two halves when it comes in. This signs a grant, has the vault open one half and opens the other here. It is a release: in the ledger, and counted.',
+    example: 'bulkhead device reveal badoke-timaru-lonise --passkey owner.json',
+    options: { passkey, unit: unitOption, json },
+    words: [1, 1],
+    load: device,
+  },
   'group create': {
     summary: 'make a group',
     usage: 'GROUP --passkey FILE',
@@ -299,6 +309,16 @@ export const commands: Record<string, Command> = {
     example: 'bulkhead people show badoke-timaru --purpose support --passkey owner.json',
     options: { passkey, unit: unitOption, purpose: purposeOption, json },
     words: [1, 25],
+    load: people,
+  },
+  'people assign': {
+    summary: 'hand devices over to people, or take them back',
+    usage: 'DEVICE=PERSON… --passkey FILE [--unit NAME]',
+    about:
+      'By ids or aliases; DEVICE= takes it back. Signed in your name: the server learns which alias has which device, and not who that is. An older assignment can never be put back in its place.',
+    example: 'bulkhead people assign lobu-kate-rimo=badoke-timaru --passkey owner.json',
+    options: { passkey, unit: unitOption, json },
+    words: [1, 500],
     load: people,
   },
   'people erase': {

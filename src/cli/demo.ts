@@ -19,6 +19,7 @@ import { checkOwner, isInitialised, prepareHome, readHomeConfig } from './home.t
 import { initHome } from './init.ts'
 import { type Neighbour, startNeighbour } from './neighbour.ts'
 import { loadPasskey } from './passkey.ts'
+import { employ, type OfficeDevice, staffFile, type Typist } from './staff.ts'
 import { buildWeb, startOptions, untilStopped } from './up.ts'
 
 /**
@@ -31,10 +32,9 @@ const APP_PORT = 4780
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 const folderOf = (home: string) => join(home, 'demo')
 const passkeyOf = (home: string, alias = OWNER) => join(folderOf(home), `${alias === OWNER ? 'owner' : alias}.passkey`)
-/** Written when the office is complete: who uses which device, which the server does not know. */
+/** Written when the office is complete: which alias uses which device. */
 const registerOf = (home: string) => join(folderOf(home), 'office.json')
-type Device = { device: string; state: string; model: string; person?: string }
-type Register = { people: number; devices: Device[] }
+type Register = { people: number; devices: OfficeDevice[] }
 
 export async function run(args: Args): Promise<number> {
   const { home } = args
@@ -125,6 +125,9 @@ async function furnish(home: string, urls: Urls, invitations: Opened['invitation
   const found = await office.ask<Register>({ t: 'enrol', edgeUrl: urls.edge, profileUrls })
   const inState = (state: string) => found.devices.filter(device => device.state === state).map(({ device }) => device)
 
+  say(`Putting ${found.people} made-up people into the sealed directory …`)
+  const devices = await employ(type, folderOf(home), passkeyOf(home), found)
+
   const lost = [
     '--action',
     'EnableLostMode',
@@ -152,7 +155,7 @@ async function furnish(home: string, urls: Urls, invitations: Opened['invitation
   await type('order', 'create', ...waiting)
   await office.ask({ t: 'visit' })
   await passTime(home, inState('silent'))
-  writeFileSync(registerOf(home), `${JSON.stringify(found, null, 2)}\n`, { mode: 0o600 })
+  writeFileSync(registerOf(home), `${JSON.stringify({ ...found, devices }, null, 2)}\n`, { mode: 0o600 })
 }
 
 const each = (devices: string[]) => devices.flatMap(device => ['--device', device])
@@ -180,8 +183,6 @@ async function passTime(home: string, silent: string[]) {
   await client.query("update edge.result set at = now() - interval '34 days' where device_id = any ($1)", [silent])
   await client.end()
 }
-
-type Typist = <T>(...line: string[]) => Promise<T>
 
 /** Commands as a person types them. */
 function typist(home: string): Typist {
@@ -213,11 +214,13 @@ async function answerOf<T>(child: ChildProcess): Promise<T> {
   return result!
 }
 
-/** What the app takes a software passkey from. */
-function linkOf(home: string, of: string): string {
-  const { alias, credentialId, privateKey } = loadPasskey(passkeyOf(home, of))
-  const key = Buffer.from(privateKey.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64').toString('base64url')
-  return `${alias}.${credentialId}.${key}`
+/** What the app takes a software passkey from: `alias.credential.prf.key`. */
+export function linkOf(file: string): string {
+  const { alias, credentialId, privateKey, prfSecret } = loadPasskey(file)
+  const base64url = (text: string) => Buffer.from(text, 'base64').toString('base64url')
+  return [alias, credentialId, base64url(prfSecret), base64url(privateKey.replaceAll(/-----[^-]+-----|\s/g, ''))].join(
+    '.',
+  )
 }
 
 function greet(home: string, urls: Pick<Urls, 'app'>, { people, devices }: Register) {
@@ -225,13 +228,13 @@ function greet(home: string, urls: Pick<Urls, 'app'>, { people, devices }: Regis
   say(`
 The demo office is open: ${people} people under aliases, ${devices.length} simulated devices.
 
-  Open   ${urls.app}/sign-in#passkey=${linkOf(home, OWNER)}
+  Open   ${urls.app}/sign-in#passkey=${linkOf(passkeyOf(home))}
 
 It opens the sign-in page: press “Sign in as ${OWNER}”. That is a software passkey: a key in a file, good for trying out, never for real devices.
 Its file, for --passkey on the command line:  ${passkeyOf(home)}
 What can destroy takes two members. The second is ${SECOND}, in another browser profile:
 
-         ${urls.app}/sign-in#passkey=${linkOf(home, SECOND)}
+         ${urls.app}/sign-in#passkey=${linkOf(passkeyOf(home, SECOND))}
 
 Where to look first:
 ${[...states]
@@ -244,7 +247,8 @@ ${[...states]
   )
   .join('\n')}
 
-Who uses which device is in ${registerOf(home)}; the server does not know.
+People: who has which device stands there under aliases, and their names are sealed: unlock with the passkey, sign a grant, show them.
+Their made-up names in clear are in ${staffFile(folderOf(home))}; the server never had them.
 A witness cosigns the ledger's heads from a process of its own. In production it must live in other hands: bulkhead witness --help
 Enrol one more and watch:  npm run device -- iphone --home ${home}
 The command line:          bin/bulkhead device list --home ${home}

@@ -2,8 +2,10 @@ import type { DeviceLine, DevicePage, Group } from '../console/api.ts'
 import { type Args, text } from './args.ts'
 import { type ConsoleClient, consoleClient } from './client.ts'
 import { pairs, show, table, when } from './output.ts'
+import { revealDevice } from './people/report.ts'
 
 export async function run(args: Args): Promise<number> {
+  if (args.command === 'device reveal') return revealDevice(args)
   return args.command === 'device show' ? showOne(args) : listAll(args)
 }
 

@@ -6,10 +6,12 @@ import { makeErasure, type Purpose } from '../people/session.ts'
 import { matches, openIndex } from '../people/tokens.ts'
 import { PURPOSES } from '../trust/directory.ts'
 import { type Args, text, whole } from './args.ts'
-import { type ConsoleClient, consoleClient } from './client.ts'
+import { consoleClient } from './client.ts'
 import { openRoster } from './follow.ts'
 import { say, show, table } from './output.ts'
+import { assign } from './people/assign.ts'
 import { importPeople } from './people/import.ts'
+import { named } from './people/named.ts'
 import { openReading, PAGE } from './people/reading.ts'
 import { type Unlocked, unitOf, unlock } from './people/unlock.ts'
 
@@ -20,6 +22,7 @@ export async function run(args: Args): Promise<number> {
   if (verb === 'find') return find(args)
   if (verb === 'show') return reveal(args)
   if (verb === 'erase') return erase(args)
+  if (verb === 'assign') return assign(args)
   return list(args)
 }
 
@@ -127,20 +130,5 @@ async function erase(args: Args): Promise<number> {
     () =>
       `${done.records} erased in ${seconds} s: their keys are gone, and with epoch ${done.epoch} the keys that old copies were sealed with. ` +
       'A disk that keeps old blocks (copy on write, snapshots, flash) may keep traces of the keyring until it reuses them.\n',
-  )
-}
-
-/** By id or alias. Throws NOT_FOUND. */
-async function named(console: ConsoleClient, unit: string, names: string[]): Promise<Line[]> {
-  return Promise.all(
-    names.map(async name => {
-      const { people } = await console.get<People>(`/api/people?unit=${unit}&name=${encodeURIComponent(name)}`)
-      if (people.length === 1) return people[0]!
-      throw new BulkheadError(
-        people.length === 0 ? 'NOT_FOUND' : 'AMBIGUOUS',
-        people.length === 0 ? `There is nobody called ${name} in this unit.` : `${name} is ${people.length} people.`,
-        { remedy: 'See: bulkhead people list' },
-      )
-    }),
   )
 }

@@ -91,6 +91,7 @@ export type Tables = {
     not_after: Date
     facts: Record<string, string | number | boolean>
     facts_at: Date | null
+    sealed: Buffer | null // in two halves; nothing of the console's opens one
     lost_mode: boolean
     push_topic_ours: boolean
   }

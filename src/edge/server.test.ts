@@ -22,7 +22,7 @@ const context = {
   log: silentLog,
   trace: () => {},
   identities: { ofPath: async () => new Map(Array.from({ length: enrolled }, (_, n) => [String(n), { voucher: {} }])) },
-  trusted: { roster: { keys: { seal: '' } } },
+  trusted: { roster: { keys: { seal: '' }, units: [] } },
   writeback: { missed: (id: string) => missed.push(id) },
   intake: { ask: async () => Promise.reject(failure) },
 } as unknown as Context

@@ -7,7 +7,9 @@ import type { ErrorCode } from '../base/errors.ts'
 export type Candidate = {
   certificate: string /* SHA-256 hex */
   device: string
-  sealTo: string /* X25519 raw, base64 */
+  sealTo: string /* X25519 raw, base64: the vault's, for what it uses itself */
+  /** Who reads what the device reports: both halves' public keys (X25519 raw, base64) and the genesis digest (hex). Null for vouchers of old. */
+  report: { unit: string; unitKey: string; releaseKey: string; genesis: string } | null
 }
 
 export type DeviceRequest = {
@@ -103,3 +105,10 @@ export type SealedPlace =
   | 'user.push'
 export const sealAad = (place: SealedPlace, device: string): Buffer =>
   Buffer.from(`bulkhead-seal/v1\n${place}\n${device}`)
+
+/** What only people read, in two halves: the vault opens the outer one for a release that is logged, the unit's operators the inner one. */
+export const isReport = (place: SealedPlace): boolean =>
+  place === 'device.sealed' || place === 'result.sealed' || place === 'user.sealed'
+/** The inner half's associated data: the record's, and which report it is. */
+export const reportAad = (place: SealedPlace, inner: Uint8Array): Buffer =>
+  Buffer.concat([inner, Buffer.from(`\n${place}`)])

@@ -47,7 +47,7 @@ async function parser(intake: Intake, recycleAfter = 1_000_000) {
 
 const IDLE = Buffer.from(encodeXmlPlist({ Status: 'Idle', UDID: 'a-udid' }))
 const certificate = 'a'.repeat(64)
-const candidates = [{ certificate, device: 'a-device', sealTo: '' }]
+const candidates = [{ certificate, device: 'a-device', sealTo: '', report: null }]
 const idle = (intake: Intake) =>
   intake.ask('device', { kind: 'connect', signature: null, certificate, candidates }, IDLE) as Promise<ConnectFound>
 const away = { name: 'BulkheadError', code: 'UNAVAILABLE' }

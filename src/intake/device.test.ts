@@ -2,14 +2,16 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { mdmSignature, throwAwaySigner } from '../../simulator/identity.ts'
+import { recordAad } from '../trust/directory.ts'
 import { sha256Hex } from '../trust/statement.ts'
+import { hpkeOpen } from '../wire/hpke.ts'
 import { encodeBinaryPlist, encodeXmlPlist, type PlistInput } from '../wire/plist/plist.ts'
-import type { CheckinFound, ConnectFound } from './api.ts'
+import { type CheckinFound, type ConnectFound, reportAad, sealAad } from './api.ts'
 import { createCertificates } from './certificates.ts'
 import { certificates, decodeDevice } from './device.ts'
 
 const certificate = 'a'.repeat(64)
-const candidate = { certificate, device: 'd', sealTo: randomBytes(32).toString('base64') }
+const candidate = { certificate, device: 'd', sealTo: randomBytes(32).toString('base64'), report: null }
 const read = (kind: 'checkin' | 'connect', body: Uint8Array) =>
   decodeDevice({ kind, signature: null, certificate, candidates: [candidate] }, Buffer.from(body)) as CheckinFound &
     ConnectFound
@@ -81,4 +83,28 @@ test('no more certificates are kept than fit', () => {
     few.keep(der, few.find(der))
     assert.ok(few.size >= 1 && few.size <= 2)
   }
+})
+
+test('what a device reports is sealed in two halves: to the key in its voucher, and inside to its unit’s', () => {
+  const pair = () => {
+    const { privateKey, publicKey } = generateKeyPairSync('x25519')
+    return { privateKey, raw: publicKey.export({ format: 'raw-public' }).toString('base64') }
+  }
+  const [vault, release, unitKey] = [pair(), pair(), pair()]
+  const [device, unit, genesis] = [randomUUID(), randomUUID(), randomBytes(32)]
+  const report = { unit, unitKey: unitKey.raw, releaseKey: release.raw, genesis: genesis.toString('hex') }
+  const to = { certificate, device, sealTo: vault.raw, report }
+  const body = encodeXmlPlist({
+    ...{ MessageType: 'Authenticate', UDID: 'U', Topic: 't', DeviceName: 'Ada’s phone', SerialNumber: 'C02XW0' },
+  })
+  const found = decodeDevice({ kind: 'checkin', signature: null, certificate, candidates: [to] }, Buffer.from(body))
+  const sealed = Buffer.from((found as CheckinFound).message!.sealed!, 'base64')
+  const record = { kind: 'device' as const, id: device, unit, version: 1 }
+  assert.throws(() => hpkeOpen(vault.privateKey, sealed, sealAad('device.sealed', device)), { code: 'UNPROVEN' })
+  const inner = hpkeOpen(release.privateKey, sealed, recordAad('outer', record, genesis))
+  assert.ok(!inner.includes('Ada'))
+  const aad = reportAad('device.sealed', recordAad('inner', record, genesis))
+  assert.match(hpkeOpen(unitKey.privateKey, inner, aad).toString(), /Ada’s phone.*C02XW0/s)
+  const another = reportAad('device.sealed', recordAad('inner', { ...record, id: randomUUID() }, genesis))
+  assert.throws(() => hpkeOpen(unitKey.privateKey, inner, another), { code: 'UNPROVEN' })
 })

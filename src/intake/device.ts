@@ -1,4 +1,5 @@
 import { BulkheadError } from '../base/errors.ts'
+import { recordAad } from '../trust/directory.ts'
 import { type CheckinType, decodeCheckin } from '../wire/apple/checkin.ts'
 import { decodeConnect } from '../wire/apple/connect.ts'
 import { hpkeSeal } from '../wire/hpke.ts'
@@ -15,7 +16,7 @@ import type {
   SealedPlace,
   SignerFound,
 } from './api.ts'
-import { sealAad } from './api.ts'
+import { isReport, reportAad, sealAad } from './api.ts'
 import { createCertificates } from './certificates.ts'
 
 // Rules of this file: bytes of strangers come in, small values go out. Nothing personal leaves unsealed; what leaves in clear
@@ -81,7 +82,23 @@ function signerCertificate(signer: Signer, all: readonly Buffer[], candidates: r
 }
 
 function seal(place: SealedPlace, to: Candidate, plaintext: Uint8Array): string {
+  if (to.report !== null && isReport(place))
+    return sealReport(place, to.device, to.report, plaintext).toString('base64')
   return hpkeSeal(Buffer.from(to.sealTo, 'base64'), plaintext, sealAad(place, to.device)).toString('base64')
+}
+
+/** The unit's key inside, the device's release key around it: neither the vault alone nor an operator alone reads it. */
+function sealReport(
+  place: SealedPlace,
+  id: string,
+  to: NonNullable<Candidate['report']>,
+  plaintext: Uint8Array,
+): Buffer {
+  const record = { kind: 'device', id, unit: to.unit, version: 1 } as const
+  const genesis = Buffer.from(to.genesis, 'hex')
+  const innerAad = reportAad(place, recordAad('inner', record, genesis))
+  const inner = hpkeSeal(Buffer.from(to.unitKey, 'base64'), plaintext, innerAad)
+  return hpkeSeal(Buffer.from(to.releaseKey, 'base64'), inner, recordAad('outer', record, genesis))
 }
 
 /** Throws LIMIT above `most` bytes. */

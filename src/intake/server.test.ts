@@ -18,6 +18,7 @@ const candidate = {
   certificate: sha256Hex(identity.certificate),
   device: 'd',
   sealTo: randomBytes(32).toString('base64'),
+  report: null,
 }
 const token = { UDID: 'U', MessageType: 'TokenUpdate', Token: randomBytes(32), PushMagic: 'm', Topic: 't' }
 const answered = { UDID: 'U', Status: 'Error', CommandUUID: 'c', ErrorChain: [{ ErrorCode: 1, ErrorDomain: 'MC' }] }

@@ -95,13 +95,19 @@ function readRow(
   if (cells.slice(mapping.length).some(cell => cell.trim() !== ''))
     errors.push({ line, message: `It has ${cells.length} columns, the first line ${mapping.length}.` })
   const raw: Partial<Record<Column, string>> = {}
-  for (const [at, { column }] of mapping.entries()) if (column) raw[column] = unquoted(cells[at] ?? '')
+  for (const [at, { column }] of mapping.entries()) {
+    if (column) raw[column] = unquoted(cells[at] ?? '')
+    if (column && FAILED.test(raw[column]!)) errors.push({ line, column, message: 'A formula that failed.' })
+  }
   const { person, complaints } = checkPerson(raw, options.country === undefined ? {} : { country: options.country })
   for (const complaint of complaints) errors.push({ line, ...complaint })
   const first = complaints.length === 0 ? twinOf(person, line, seen) : undefined
   if (first !== undefined) errors.push({ line, message: `The same person as in line ${first}.` })
   return person
 }
+
+/** What a spreadsheet writes for a formula without a value. */
+const FAILED = /^#(?:N\/A|REF!|VALUE!|NAME\?|DIV\/0!|NUM!|NULL!)$/
 
 /** How spreadsheets are kept from taking text for a formula: an apostrophe before it, or ="…" around it. What is left is text, whatever it begins with. */
 const unquoted = (cell: string): string => /^="([^"]*)"$/.exec(cell)?.[1] ?? cell.replace(/^'(?=[=+\-@])/, '')

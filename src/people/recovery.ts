@@ -91,7 +91,10 @@ export async function restoreUnitKey(texts: string[], of: RecoveryOf): Promise<K
   const [first] = shares.values()
   const needed = first?.needed ?? 1
   if (shares.size < needed)
-    throw new BulkheadError('REFUSED', `${shares.size} different shares were given; ${needed} are needed.`)
+    throw new BulkheadError(
+      'REFUSED',
+      `${needed} different shares are needed; ${shares.size} ${shares.size === 1 ? 'was' : 'were'} given.`,
+    )
   return requireUnitKey(combine([...shares.values()].slice(0, needed)), of.publicKey)
 }
 

@@ -37,8 +37,8 @@ export type Index = {
 export function openIndex(unitPrivateKey: Bytes, unit: string, genesisDigest: Uint8Array): Index {
   const token = tokenMaker(unitPrivateKey, unit, genesisDigest)
   return {
-    tokensOf: person => [...new Set(termsOf(person).map(term => token(...term)))].slice(0, MOST_TOKENS).sort(ascending),
-    queryTokens: text => queryTerms(text).map(terms => [...new Set(terms.map(term => token(...term)))].sort(ascending)),
+    tokensOf: person => [...new Set(termsOf(person).map(token))].slice(0, MOST_TOKENS).sort(ascending),
+    queryTokens: text => queryTerms(text).map(terms => [...new Set(terms.map(token))].sort(ascending)),
   }
 }
 const ascending = (one: number, other: number) => one - other
@@ -47,10 +47,23 @@ function tokenMaker(unitPrivateKey: Bytes, unit: string, genesisDigest: Uint8Arr
   const keyed = (field: Field) =>
     hmac(hkdf(unitPrivateKey, genesisDigest, concat(`bulkhead-tokens/v1\n${unit}\n${field}`), 32))
   const macs = { name: keyed('name'), email: keyed('email'), number: keyed('number') }
-  return (field: Field, mark: Mark, term: string): number => {
-    const mac = macs[field](utf8(`${mark}${term}`))
+  return ([field, mark, term]: Term): number => {
+    const mac = macs[field](bytesOf(mark + term))
     return (FIELDS[field] << TOKEN_BITS) | (mac[0]! << 4) | (mac[1]! >> 4)
   }
+}
+
+const plain = new Uint8Array(64)
+/** UTF-8, valid until the next call: an encoder would take longer than the hashing for a few plain letters. */
+function bytesOf(text: string): Uint8Array {
+  const { length } = text
+  if (length > plain.length) return utf8(text)
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code > 127) return utf8(text)
+    plain[at] = code
+  }
+  return plain.subarray(0, length)
 }
 
 /** `<` a beginning, `=` the whole, `>` an end: the beginning "ada" of Adam is not the name Ada. */
@@ -58,11 +71,13 @@ type Mark = '<' | '=' | '>'
 type Term = [Field, Mark, string]
 
 const beginnings = (field: Field, word: string): Term[] => {
-  const points = pointsOf(word)
-  const longest = Math.min(LONGEST_PREFIX, points.length)
   const found: Term[] = []
-  for (let length = SHORTEST_PREFIX; length <= longest; length++)
-    found.push([field, '<', points.slice(0, length).join('')])
+  let [prefix, length] = ['', 0]
+  for (const point of word) {
+    prefix += point
+    if (++length >= SHORTEST_PREFIX) found.push([field, '<', prefix])
+    if (length === LONGEST_PREFIX) break
+  }
   return found
 }
 const endings = (word: string): Term[] =>

@@ -4,8 +4,8 @@ import type { Plan } from './configure.ts'
 import { configure } from './configure.ts'
 import { readiness } from './keep.ts'
 
-/** What the set-up page sends: the first member's alias, the passkey that was made for it, and SHA-256 of the paper codes it shows. */
-export type SetupAnswer = { owner: string; credential: object; freezeCodes: string[] }
+/** What the set-up page sends: the first member's alias, the passkey that was made for it, SHA-256 of the paper codes it shows, and the root unit's public key. */
+export type SetupAnswer = { owner: string; credential: object; freezeCodes: string[]; unitKey: string }
 
 const letters = 'abcdefghjkmnpqrstuvwxyz23456789' // none that look alike
 const CODE_LENGTH = 12
@@ -17,10 +17,16 @@ export async function askForOwner(nursery: Nursery, plan: Plan, limitMs: number)
   configure({ ...plan, setup: { code } }, 'app')
   const ready = readiness(['app'], family.log, limitMs)
   const answer = new Promise<SetupAnswer>(settle => {
-    keepCompartment(nursery, 'app', ({ t, alias, credential, freezeCodes }) => {
+    keepCompartment(nursery, 'app', ({ t, alias, credential, freezeCodes, unitKey }) => {
       if (t === 'ready') ready.ready('app')
-      if (t === 'setup' && typeof alias === 'string' && typeof credential === 'object' && credential !== null)
-        settle({ owner: alias, credential, freezeCodes: Array.isArray(freezeCodes) ? freezeCodes : [] })
+      if (
+        t === 'setup' &&
+        typeof alias === 'string' &&
+        typeof credential === 'object' &&
+        credential !== null &&
+        typeof unitKey === 'string'
+      )
+        settle({ owner: alias, credential, freezeCodes: Array.isArray(freezeCodes) ? freezeCodes : [], unitKey })
     })
   })
   try {

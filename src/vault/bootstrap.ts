@@ -47,6 +47,7 @@ async function identify(
     certificate: sha256,
     device,
     sealTo: trusted.roster.keys.seal,
+    report: null,
   }))
   const found = (await intake.ask(
     'device',

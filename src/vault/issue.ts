@@ -8,6 +8,7 @@ import { sha256Hex } from '../trust/statement.ts'
 import { signVoucher, type Voucher } from '../trust/voucher.ts'
 import { endOf, makeCertificate } from './certificate.ts'
 import { openChallenge } from './challenge.ts'
+import type { DeviceKeys } from './directory/devices.ts'
 import { type Invitations, randomUuid } from './invitation.ts'
 import { newSerial, type VaultKeys } from './keys.ts'
 import type { Leaves } from './leaves.ts'
@@ -36,6 +37,7 @@ type Needs = {
   clock: () => number // seconds
   random: (size: number) => Buffer
   log: Log
+  deviceKeys: DeviceKeys
   /** Tells watch. */
   trace: (code: string) => void
 }
@@ -163,6 +165,7 @@ export function createIssuer(needs: Needs) {
   /** Undefined: another certificate made the device's id its own. `enrols`: the path, where the device is new. */
   async function issue(grant: Grant, asked: Asked, enrols: string | undefined): Promise<Buffer | undefined> {
     const publicKey = asked.spki.toString('base64')
+    const release = await needs.deviceKeys(grant.device, grant.unit)
     const notAfter = endOf(clock(), grant.identityDays, keys)
     const serial = newSerial(random)
     if (grant.device === enrols) claim(enrols)
@@ -174,6 +177,7 @@ export function createIssuer(needs: Needs) {
       certificate,
       publicKey,
       notAfter,
+      release,
     }
     const { text, signature } = signVoucher(voucher, trusted.genesisDigest, keys.voucher)
     const leaf = { type: 'certificate', certificate, device: grant.device, voucher: sha256Hex(text) } as const

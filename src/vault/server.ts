@@ -17,6 +17,7 @@ import { BOOTSTRAP_TOKENS_AN_HOUR, type VaultMethods } from './api.ts'
 import { APNS_URL, createApns } from './apns.ts'
 import { releaseBootstrapToken } from './bootstrap.ts'
 import { methodsFor, type VaultCaller, type VaultMethod } from './callers.ts'
+import { createDeviceKeys } from './directory/devices.ts'
 import { type Keyring, openKeyring } from './directory/keyring.ts'
 import { directoryMethods } from './directory/methods.ts'
 import { createOffers } from './directory/offers.ts'
@@ -133,6 +134,7 @@ function assemble(options: VaultOptions, keyring: Keyring) {
     clock,
     random,
     log,
+    deviceKeys: createDeviceKeys(keyring, random),
     trace,
   })
   const may = createAllowance(BOOTSTRAP_TOKENS_AN_HOUR, 3600, clock)

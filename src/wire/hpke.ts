@@ -4,8 +4,8 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
-  diffieHellman,
-  generateKeyPairSync,
+  decapsulate,
+  encapsulate,
   hkdfSync,
   type KeyObject,
 } from 'node:crypto'
@@ -21,28 +21,23 @@ const KEY = 32
 const NONCE = 12
 
 const u16 = (value: number) => Buffer.from([value >> 8, value & 255])
-const kemSuite = Buffer.concat([Buffer.from('KEM'), u16(KEM_ID)])
 const suite = Buffer.concat([Buffer.from('HPKE'), u16(KEM_ID), u16(KDF_ID), u16(AEAD_ID)])
 const empty = Buffer.alloc(0)
-const labeled = (id: Buffer, label: string, data: Uint8Array) =>
-  Buffer.concat([Buffer.from('HPKE-v1'), id, Buffer.from(label), data])
+const labeled = (label: string, data: Uint8Array) =>
+  Buffer.concat([Buffer.from('HPKE-v1'), suite, Buffer.from(label), data])
 
-type Extract = { id: Buffer; salt: Uint8Array; label: string; ikm: Uint8Array }
-
+const noSecret = labeled('secret', empty)
+const keyLabel = Buffer.concat([u16(KEY), labeled('key', empty)])
+const nonceLabel = Buffer.concat([u16(NONCE), labeled('base_nonce', empty)])
 /** LabeledExtract and LabeledExpand (RFC 9180, 4) in one step, which is HKDF. */
-function derive({ id, salt, label, ikm }: Extract, name: string, info: Uint8Array, length: number): Buffer {
-  const expanded = Buffer.concat([u16(length), labeled(id, name, info)])
-  return Buffer.from(hkdfSync('sha256', labeled(id, label, ikm), salt, expanded, length))
-}
+const derive = (salt: Uint8Array, label: Uint8Array, info: Uint8Array, length: number): Buffer =>
+  Buffer.from(hkdfSync('sha256', noSecret, salt, Buffer.concat([label, info]), length))
 
 const hashOf = (label: string, data: Uint8Array) =>
-  createHmac('sha256', Buffer.alloc(32))
-    .update(labeled(suite, label, data))
-    .digest()
+  createHmac('sha256', Buffer.alloc(32)).update(labeled(label, data)).digest()
 const noPsk = hashOf('psk_id_hash', empty)
 const noInfo = hashOf('info_hash', empty)
 
-const spkiPrefix = Buffer.from('302a300506032b656e032100', 'hex')
 const publicKeys = new Map<string, KeyObject>()
 
 /** An X25519 public key from its 32 raw bytes; kept, since few recipients get many messages. */
@@ -51,7 +46,7 @@ export function x25519Public(raw: Uint8Array): KeyObject {
   let key = publicKeys.get(name)
   if (!key) {
     if (raw.length !== 32) throw new BulkheadError('MALFORMED', 'An X25519 public key has 32 bytes.')
-    key = createPublicKey({ key: Buffer.concat([spkiPrefix, raw]), format: 'der', type: 'spki' })
+    key = createPublicKey({ key: Buffer.from(raw), format: 'raw-public', asymmetricKeyType: 'x25519' })
     if (publicKeys.size > 4096) publicKeys.clear()
     publicKeys.set(name, key)
   }
@@ -66,16 +61,11 @@ export const x25519Private = (raw: Uint8Array): KeyObject =>
 export const rawPublic = (key: KeyObject): Buffer => rawOf(createPublicKey(key))
 const rawOf = (publicKey: KeyObject) => publicKey.export({ format: 'raw-public' })
 
-function schedule(dh: Buffer, enc: Uint8Array, recipient: Uint8Array, info: Uint8Array) {
-  const shared = { id: kemSuite, salt: empty, label: 'eae_prk', ikm: dh }
-  const salt = derive(shared, 'shared_secret', Buffer.concat([enc, recipient]), 32)
-  const context = Buffer.concat([
-    Buffer.from([0]), // mode_base
-    noPsk,
-    info.length === 0 ? noInfo : hashOf('info_hash', info),
-  ])
-  const secret = { id: suite, salt, label: 'secret', ikm: empty }
-  return { key: derive(secret, 'key', context, KEY), nonce: derive(secret, 'base_nonce', context, NONCE) }
+/** `shared`: the secret of DHKEM (section 4.1), which Node's own encapsulate and decapsulate make. */
+function schedule(shared: Uint8Array, info: Uint8Array) {
+  const infoHash = info.length === 0 ? noInfo : hashOf('info_hash', info)
+  const context = Buffer.concat([Buffer.from([0]), noPsk, infoHash]) // 0: mode_base
+  return { key: derive(shared, keyLabel, context, KEY), nonce: derive(shared, nonceLabel, context, NONCE) }
 }
 
 /** enc (32 bytes) ‖ ciphertext ‖ tag. `recipient`: 32 raw bytes. */
@@ -85,10 +75,8 @@ export function hpkeSeal(
   aad: Uint8Array,
   info: Uint8Array = empty,
 ): Buffer {
-  const ephemeral = generateKeyPairSync('x25519')
-  const enc = rawOf(ephemeral.publicKey)
-  const dh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: x25519Public(recipient) })
-  const { key, nonce } = schedule(dh, enc, recipient, info)
+  const { sharedKey, ciphertext: enc } = encapsulate(x25519Public(recipient))
+  const { key, nonce } = schedule(sharedKey, info)
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
   cipher.setAAD(aad)
   return Buffer.concat([enc, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
@@ -99,8 +87,7 @@ export function hpkeOpen(privateKey: KeyObject, sealed: Uint8Array, aad: Uint8Ar
   if (sealed.length < ENC + TAG) throw new BulkheadError('MALFORMED', 'A sealed value that is too short.')
   const enc = sealed.subarray(0, ENC)
   try {
-    const dh = diffieHellman({ privateKey, publicKey: x25519Public(enc) })
-    const { key, nonce } = schedule(dh, enc, rawOf(createPublicKey(privateKey)), info)
+    const { key, nonce } = schedule(decapsulate(privateKey, enc), info)
     const decipher = createDecipheriv('aes-256-gcm', key, nonce)
     decipher.setAAD(aad)
     decipher.setAuthTag(sealed.subarray(sealed.length - TAG))

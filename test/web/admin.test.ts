@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { cli } from '../support/installation.ts'
 import { openBrowser, openTab, skip, type Tab } from './browser.ts'
-import { type Installation, type Phone, startInstallation, startPhone } from './installation.ts'
+import { type Installation, type Phone, provePapers, startInstallation, startPhone } from './installation.ts'
 
 /** One story, told in order: an operator's first hour with a real browser, a passkey, every compartment and a phone. */
 let installation: Installation
@@ -14,6 +14,7 @@ let tab: Tab
 let phone: Phone | undefined
 let alias = ''
 let paper = ''
+let recovery: string[] = []
 
 before(async () => {
   if (skip) return
@@ -44,9 +45,11 @@ test('the first page makes a passkey, and the installation starts with it', { sk
   await press(page, 'Make a passkey')
   await heading(page, 'Your passkey is made', { timeout: 90_000 })
   await installation.ready
-  const codes = await page.getByRole('region', { name: 'Print these paper codes now' }).locator('li').allInnerTexts()
-  assert.equal(codes.length, 8)
+  assert.equal(await page.getByRole('link', { name: 'Go to the sign-in' }).count(), 0)
+  const { codes, shares } = await provePapers(page)
+  assert.deepEqual([codes.length, shares.length], [8, 3])
   paper = codes[0]!
+  recovery = shares
 })
 
 test('a member signs in with the passkey alone, and nothing of its PRF leaves the browser', { skip }, async () => {
@@ -59,6 +62,34 @@ test('a member signs in with the passkey alone, and nothing of its PRF leaves th
   assert.ok(posted.some(body => body.includes('authenticatorData')))
   // As a name: three letters in a row stand in random base64 by chance.
   assert.ok(!posted.some(body => /"(prf|clientExtensionResults)"/i.test(body)))
+})
+
+test('the first sign-in has sealed the directory’s key to the passkey, which opens it from then on', {
+  skip,
+}, async () => {
+  const { page } = tab
+  const home = page.url()
+  await page.getByRole('link', { name: 'People', exact: true }).click()
+  await page.getByRole('link', { name: 'Import a table' }).click()
+  const file = join(installation.home, 'staff.csv')
+  writeFileSync(file, 'givenName,familyName,email,mobile\nMarguerite,Oyelaran,mo@example.org,+32470121314\n')
+  const chosen = page.waitForEvent('filechooser')
+  await press(page, 'Choose a file …')
+  await (await chosen).setFiles(file)
+  await press(page, 'Seal and import them')
+  await heading(page, 'They are in the directory')
+  await page.goto(new URL('/people', page.url()).href) // which forgets the key
+  await press(page, 'Unlock with your passkey')
+  await press(page, 'Sign the grant with your passkey')
+  await press(page, 'Show names on this page')
+  await page.getByRole('row', { name: /Marguerite Oyelaran/ }).waitFor()
+  await press(page, 'Lock now')
+  await press(page, 'Open it with recovery shares …')
+  for (const at of [0, 1]) await page.getByRole('textbox', { name: `Share ${at + 1} of 2` }).fill(recovery[2 * at]!)
+  await press(page, 'Open it and seal it to my passkey')
+  await page.getByText('root is unlocked').waitFor()
+  await page.goto(home)
+  await heading(page, 'Draft an order')
 })
 
 test('the standing inventory order of the set-up is seen before it is approved', { skip }, async () => {

@@ -8,7 +8,7 @@ import type { Passkey, Roster } from '../../src/trust/roster.ts'
 import { cli } from '../support/installation.ts'
 import { openBrowser, openTab, skip, type Tab } from './browser.ts'
 import { chromiumPasskey } from './chromium.ts'
-import { type Installation, startInstallation } from './installation.ts'
+import { type Installation, provePapers, startInstallation } from './installation.ts'
 
 /** A roster that accepts one maker's authenticators alone, from the first passkey on: Chromium's virtual one is such a maker. */
 let installation: Installation
@@ -65,6 +65,7 @@ test('the set-up page keeps the maker’s certificate with the first passkey, wh
   const [passkey] = (await rosterNow()).members[0]!.passkeys
   assert.equal(passkey!.aaguid, aaguid)
   assert.ok(isAttested(passkey!, [{ aaguid, roots: [maker] }]))
+  await provePapers(page)
   await page.getByRole('link', { name: 'Go to the sign-in' }).click()
   await press(page, 'Sign in with your passkey')
   await page.getByRole('heading', { level: 1, name: 'Devices' }).waitFor()

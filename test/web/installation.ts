@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Page } from 'playwright-core'
 
 const root = resolve(import.meta.dirname, '../..')
 const bulkhead = join(root, 'bin/bulkhead')
@@ -35,6 +36,29 @@ export function startInstallation(): Installation {
       rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** Types back the group of a recovery share that the set-up page asks for, as from paper; what was printed. */
+export async function provePapers(page: Page): Promise<{ codes: string[]; shares: string[] }> {
+  const codes = await page
+    .getByRole('region', { name: 'Paper codes that stop everything' })
+    .locator('li')
+    .allInnerTexts()
+  const shares = await page
+    .getByRole('region', { name: 'Recovery shares of the directory' })
+    .locator('pre')
+    .allInnerTexts()
+  const asked = page.getByRole('textbox', { name: /^From the paper/ })
+  const label = await page.getByText(/^From the paper/).innerText()
+  const [share, line, group] = label.match(/\d+/g)!.map(Number)
+  const lines = shares[share! - 1]!.split('\n').filter(one => one.startsWith('>'))
+  await asked.fill('0000')
+  await page.getByRole('button', { name: 'I have printed them' }).click()
+  await page.getByText('That is not what stands there.').waitFor()
+  await asked.fill(lines[line! - 1]!.slice(2).split('-')[group! - 1]!.toLowerCase())
+  await page.getByRole('button', { name: 'I have printed them' }).click()
+  await page.getByRole('link', { name: 'Go to the sign-in' }).waitFor()
+  return { codes, shares }
 }
 
 export type Phone = { stop(): Promise<void> }

@@ -1,3 +1,4 @@
+import type { Unit } from '../../src/trust/directory.ts'
 import type { ControlView } from '../../src/trust/follow.ts'
 import type { Policy } from '../../src/trust/policy.ts'
 import { call, Refusal, type Roster } from './api.ts'
@@ -13,8 +14,9 @@ export type Installation = {
   /** Of the roster that `members` and the rest are taken from. */
   version: number
   rpId: string
-  members: { alias: string; credentialIds: string[] }[]
-  units: { id: string; alias: string }[]
+  members: { id: string; alias: string; credentialIds: string[] }[]
+  /** `operators`: members' ids; undefined where all operators are. */
+  units: Unit[]
   /** Software passkeys count here: an installation for trying out. */
   softwarePasskeys: boolean
   /** Each list must hold the authenticator of a passkey that is to count. */
@@ -55,8 +57,8 @@ function installationOf(view: ControlView, genesis: string, genesisDigest: strin
     genesisDigest,
     version,
     rpId: app.rpId,
-    members: members.map(({ alias, passkeys }) => ({ alias, credentialIds: passkeys.map(({ id }) => id) })),
-    units: units.map(({ id, alias }) => ({ id, alias })),
+    members: members.map(({ id, alias, passkeys }) => ({ id, alias, credentialIds: passkeys.map(({ id }) => id) })),
+    units,
     softwarePasskeys: rules.softwarePasskeys,
     authenticators: rules.authenticators,
     freezeCodes: policy.freezeCodes ?? [],

@@ -4,13 +4,19 @@ import {
   startAuthentication,
   startRegistration,
 } from '@simplewebauthn/browser'
+import { prfSalt, softwarePrf } from '../../src/people/memberkey.ts'
 import { type Attestation, aaguidOf, attestationIn, isAttested } from '../../src/trust/attestation.ts'
 import { type Approval, Refusal } from './api.ts'
 import { requireUnhalted } from './halt.ts'
 import type { Installation } from './installation.ts'
 import { settled } from './node/answers.ts'
 import { signInSoftware, softwarePasskey } from './softwarepasskey.ts'
-import { type Bytes, fromHex, sha256, toBase64url } from './statement.ts'
+import { type Bytes, fromHex, toBase64url } from './statement.ts'
+
+/** By credential: whether the passkey said, when it was made here, that it has a PRF. */
+const hasPrf = new Map<string, boolean>()
+/** Undefined of a passkey that was not made in this page. */
+export const isPrfPromised = (credential: string) => hasPrf.get(credential)
 
 /** Makes a passkey. What its PRF says stays in this browser: it is taken out of what is handed on. */
 export async function makePasskey(
@@ -21,7 +27,8 @@ export async function makePasskey(
   const { clientExtensionResults, ...response } = await startRegistration({
     optionsJSON: { ...options, extensions, attestation: attested ? 'direct' : 'none' },
   }).catch(explained)
-  const { prf: _, ...shared } = clientExtensionResults as Record<string, unknown>
+  const { prf, ...shared } = clientExtensionResults as Record<string, unknown>
+  hasPrf.set(response.id, (prf as { enabled?: boolean } | undefined)?.enabled === true)
   const made = { ...response, clientExtensionResults: shared }
   if (attested && !attestationOf(made))
     throw new Refusal(
@@ -96,21 +103,31 @@ async function requireAccepted(part: PublicPart, authenticators: Installation['a
 }
 
 /** One gesture over this digest; none, where the page has found that the server cannot be believed, before the gesture or during it. */
-export async function sign(digest: Bytes, installation: Installation, alias?: string): Promise<Approval> {
+export const sign = async (digest: Bytes, installation: Installation, alias?: string): Promise<Approval> =>
+  (await signAndEvaluate(digest, installation, alias)).approval
+
+/** `prf`: the 32 bytes that the passkey says to this installation, undefined where it has no PRF. They never leave this page. */
+export type Evaluated = { approval: Approval; prf: Bytes | undefined }
+
+/** As `sign`, with what the passkey's PRF said in the same gesture. */
+export async function signAndEvaluate(digest: Bytes, installation: Installation, alias?: string): Promise<Evaluated> {
   requireUnhalted()
-  const approval = await assertion(digest, installation, alias)
+  const evaluated = await assertion(digest, installation, alias)
   requireUnhalted()
-  return approval
+  return evaluated
 }
 
-/** Only the four parts of an assertion leave this function: never the PRF's output. */
-async function assertion(digest: Bytes, installation: Installation, alias?: string): Promise<Approval> {
+async function assertion(digest: Bytes, installation: Installation, alias?: string): Promise<Evaluated> {
   const { rpId, members, genesisDigest } = installation
   const software = softwarePasskey(installation)
-  if (software && (alias ?? software.alias) === software.alias) return signInSoftware(software, digest, rpId)
+  const salt = prfSalt(fromHex(genesisDigest)) // a passkey says something else to every installation
+  if (software && (alias ?? software.alias) === software.alias)
+    return {
+      approval: await signInSoftware(software, digest, rpId),
+      prf: software.prfSecret === undefined ? undefined : softwarePrf(software.prfSecret, salt),
+    }
   const signers = alias === undefined ? members : members.filter(member => member.alias === alias)
-  const salt = await sha256('bulkhead-prf/v1\n', fromHex(genesisDigest)) // a passkey says something else to every installation
-  const { id, response } = await startAuthentication({
+  const { id, response, clientExtensionResults } = await startAuthentication({
     optionsJSON: {
       challenge: toBase64url(digest),
       rpId,
@@ -123,7 +140,15 @@ async function assertion(digest: Bytes, installation: Installation, alias?: stri
     },
   }).catch(explained)
   const { clientDataJSON, authenticatorData, signature } = response
-  return { credentialId: id, clientDataJSON, authenticatorData, signature }
+  return {
+    approval: { credentialId: id, clientDataJSON, authenticatorData, signature },
+    prf: prfOf(clientExtensionResults),
+  }
+}
+
+function prfOf(results: object): Bytes | undefined {
+  const first = (results as { prf?: { results?: { first?: ArrayBuffer } } }).prf?.results?.first
+  return first === undefined ? undefined : new Uint8Array(first)
 }
 
 function explained(error: unknown): never {

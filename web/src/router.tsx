@@ -8,6 +8,9 @@ import { InvitationsPage } from './pages/invitations.tsx'
 import { JoinPage } from './pages/join.tsx'
 import { OrderPage } from './pages/order.tsx'
 import { OrdersPage } from './pages/orders.tsx'
+import { PeoplePage } from './pages/people.tsx'
+import { PeopleImportPage } from './pages/peopleimport.tsx'
+import { PersonPage } from './pages/person.tsx'
 import { RosterPage } from './pages/roster.tsx'
 import { SetupPage } from './pages/setup.tsx'
 import { SignInPage } from './pages/signin.tsx'
@@ -66,13 +69,30 @@ const order = createRoute({ getParentRoute: () => inside, path: '/orders/$order'
 const groups = createRoute({ getParentRoute: () => inside, path: '/groups', component: GroupsPage })
 const group = createRoute({ getParentRoute: () => inside, path: '/groups/$group', component: GroupPage })
 const invitations = createRoute({ getParentRoute: () => inside, path: '/invitations', component: InvitationsPage })
+const people = createRoute({ getParentRoute: () => inside, path: '/people', component: PeoplePage })
+const peopleImport = createRoute({ getParentRoute: () => inside, path: '/people/import', component: PeopleImportPage })
+const person = createRoute({ getParentRoute: () => inside, path: '/people/$person', component: PersonPage })
 const roster = createRoute({ getParentRoute: () => inside, path: '/roster', component: RosterPage })
 
 const tree = root.addChildren([
   setup,
   join,
   signIn,
-  inside.addChildren([devices, allDevices, device, orders, draft, order, groups, group, invitations, roster]),
+  inside.addChildren([
+    devices,
+    allDevices,
+    device,
+    orders,
+    draft,
+    order,
+    groups,
+    group,
+    invitations,
+    people,
+    peopleImport,
+    person,
+    roster,
+  ]),
 ])
 
 export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: false })

@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from 'react'
 import { authorise, call } from './api.ts'
 import { findInstallation, type Installation } from './installation.ts'
-import { sign } from './passkey.ts'
+import { type Evaluated, signAndEvaluate } from './passkey.ts'
 import { forgetSoftwarePasskey } from './softwarepasskey.ts'
 import { sessionDigest } from './statement.ts'
 
@@ -23,7 +23,7 @@ function change(next: Session | undefined) {
 
 export const currentSession = () => session
 
-const subscribe = (listener: () => void) => {
+export const subscribe = (listener: () => void) => {
   listeners.add(listener)
   return () => listeners.delete(listener)
 }
@@ -51,12 +51,17 @@ export async function renewInstallation(): Promise<void> {
   if (session) change({ ...session, installation })
 }
 
-/** One gesture. The digest is worked out here from the challenge, so the server cannot pass an order off as a sign-in. */
-export async function signIn(installation: Installation): Promise<void> {
+/**
+ * One gesture. The digest is worked out here from the challenge, so the server cannot pass an order off as a sign-in. What the passkey's PRF said
+ * in it is handed back, for who has something to seal to it.
+ */
+export async function signIn(installation: Installation): Promise<{ me: string } & Evaluated> {
   const { challenge } = await call<{ challenge: string }>('/api/session/challenge', { method: 'POST' })
-  const approval = await sign(await sessionDigest(installation.genesisDigest, challenge), installation)
+  const evaluated = await signAndEvaluate(await sessionDigest(installation.genesisDigest, challenge), installation)
+  const { approval } = evaluated
   const opened = await call<Omit<Session, 'installation'>>('/api/session', { body: { challenge, approval } })
   change({ token: opened.token, alias: opened.alias, expiresAt: opened.expiresAt, installation })
+  return { me: opened.alias, ...evaluated }
 }
 
 export async function signOut(): Promise<void> {

@@ -33,6 +33,7 @@ export function Shell() {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
             Devices
           </Link>
+          <Link to="/people">People</Link>
           <Link to="/orders" activeOptions={{ includeSearch: false }}>
             Orders
           </Link>
@@ -51,9 +52,9 @@ export function Shell() {
         </div>
       </header>
       {softwarePasskey(session.installation) && (
-        <p className="trial">
+        <aside className="trial" aria-label="For trying out">
           A software passkey signs here: a key in a file, good for trying out, never for real devices.
-        </p>
+        </aside>
       )}
       <FrozenBanner />
       <Outlet />

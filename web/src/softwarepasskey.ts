@@ -6,17 +6,19 @@ import { type Approval, Refusal } from './api.ts'
 import type { Installation } from './installation.ts'
 import { type Bytes, fromBase64, sha256, toBase64url } from './statement.ts'
 
-export type SoftwarePasskey = { alias: string; credentialId: string; privateKey: string }
+/** `prfSecret`: base64; without it this passkey opens no directory. */
+export type SoftwarePasskey = { alias: string; credentialId: string; privateKey: string; prfSecret?: string }
 
 const KEPT = 'bulkhead.software-passkey' // of this tab only
 const IN_LINK = '#passkey='
 
-/** Takes the passkey of a demo link, `alias.credential.key`, out of the address before anything else looks at it. False where there is none. */
+/** Takes the passkey of a demo link, `alias.credential[.prf].key`, out of the address before anything else looks at it. False where there is none. */
 export function takeFromLink(): boolean {
   if (!location.hash.startsWith(IN_LINK)) return false
-  const [alias = '', credentialId = '', key = ''] = location.hash.slice(IN_LINK.length).split('.')
+  const [alias = '', credentialId = '', ...keys] = location.hash.slice(IN_LINK.length).split('.')
   history.replaceState(null, '', location.pathname + location.search)
-  keep({ alias, credentialId, privateKey: key.replaceAll('-', '+').replaceAll('_', '/') })
+  const [privateKey = '', prfSecret] = keys.map(key => key.replaceAll('-', '+').replaceAll('_', '/')).reverse()
+  keep({ alias, credentialId, privateKey, ...(prfSecret === undefined ? {} : { prfSecret }) })
   return true
 }
 
@@ -34,9 +36,9 @@ const keep = (passkey: SoftwarePasskey) => sessionStorage.setItem(KEPT, JSON.str
 
 function parse(text: string): SoftwarePasskey | undefined {
   try {
-    const { alias, credentialId, privateKey } = JSON.parse(text) as Partial<SoftwarePasskey>
+    const { alias, credentialId, privateKey, prfSecret } = JSON.parse(text) as Partial<SoftwarePasskey>
     if (typeof alias === 'string' && typeof credentialId === 'string' && typeof privateKey === 'string')
-      return { alias, credentialId, privateKey }
+      return { alias, credentialId, privateKey, ...(typeof prfSecret === 'string' && { prfSecret }) }
   } catch {}
   return undefined
 }

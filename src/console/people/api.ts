@@ -107,9 +107,25 @@ export const sharesIn = z.strictObject({ shares: z.array(shareIn).min(1).max(100
 export const sharesOut = z.object({ shares: z.array(shareIn) })
 
 export const assignIn = z.strictObject({ writer: signedIn, statement: text, signature })
+export const assignmentsIn = z.object({ device: uuid.optional(), person: uuid.optional() })
+/** The newest of each device, as it was signed. */
+export const assignmentsOut = z.object({
+  assignments: z.array(
+    z.object({
+      device: uuid,
+      alias: z.string(),
+      version: z.int(),
+      person: uuid.nullable(),
+      statement: z.string(),
+      signature: z.string(),
+      writer: signedIn.nullable(),
+    }),
+  ),
+})
 export { done, MOST_ERASED }
 export type Person = z.infer<typeof personOut>
 export type People = z.infer<typeof peopleOut>
 export type Released = z.infer<typeof releasedOut>
 export type Share = z.infer<typeof shareIn>
+export type Assignments = z.infer<typeof assignmentsOut>
 export type KeysOut = z.infer<typeof keysOut>

@@ -2,7 +2,7 @@ import { BulkheadError } from '../../base/errors.ts'
 import { type Kind, openErasure, requestShape, type Signed } from '../../trust/directory.ts'
 import { decodeStatement } from '../../trust/statement.ts'
 import { type Desk, seconds } from '../desk.ts'
-import { candidates, dropBeyond, dropErased, findWriters } from './store.ts'
+import { candidates, dropBeyond, dropErased, findWriters, reports } from './store.ts'
 
 export type ReleaseIn = { grant: Signed; request: string; signature: string }
 
@@ -10,9 +10,15 @@ export type ReleaseIn = { grant: Signed; request: string; signature: string }
 export async function release(desk: Desk, { grant, request, signature }: ReleaseIn) {
   const { records: asked } = decodeStatement(request, requestShape, 'release request')
   const rows = await candidates(desk.db, asked)
-  const sealed = rows.map(row => row?.sealed ?? Buffer.alloc(0))
+  const said = await reports(
+    desk.db,
+    asked.flatMap(({ kind, id }) => (kind === 'device' ? [id] : [])),
+  )
+  const sealed = asked.map(
+    ({ kind, id }, at) => (kind === 'device' ? said.get(id) : rows[at]?.sealed) ?? Buffer.alloc(0),
+  )
   const { left, records, inner } = await desk.vault.release({ grant, request, signature }, sealed)
-  const stale = asked.filter((_, at) => records[at] === 'stale')
+  const stale = asked.filter(({ kind }, at) => kind !== 'device' && records[at] === 'stale')
   if (stale.length > 0) await settle(desk, stale)
   const writers = await findWriters(desk.db, [...new Set(rows.flatMap(row => row?.writer_id ?? []))])
   return {

@@ -4,7 +4,7 @@ import type { Desk } from '../desk.ts'
 import { type Api, answers, takes } from '../routing.ts'
 import * as api from './api.ts'
 import { erase, release } from './release.ts'
-import { findPeople, listPeople } from './store.ts'
+import { assignmentsOf, findPeople, listPeople } from './store.ts'
 import { keepMemberKey, keepShares, memberKeys, sharesOf } from './units.ts'
 import { assign, writeRecords, writeTokens } from './write.ts'
 
@@ -21,6 +21,7 @@ const show = post('/api/people/release', api.releaseIn, api.releasedOut)
 const erased = post('/api/people/erase', api.eraseIn, api.erasedOut)
 const tokens = post('/api/people/tokens', api.tokensIn, api.writtenOut)
 const assignment = post('/api/people/assign', api.assignIn, done)
+const assignments = get('/api/people/assignments', api.assignmentsIn, api.assignmentsOut)
 const shares = get('/api/units/shares', api.unitsIn, api.sharesOut)
 const share = post('/api/units/shares', api.sharesIn, done)
 const announced = get('/api/units/member-keys', z.object({}), api.memberKeysOut)
@@ -49,6 +50,9 @@ export function peopleRoutes(routes: Api, desk: Desk) {
     await assign(desk, context.req.valid('json'))
     return context.json({ done: true as const }, 200)
   })
+  routes.openapi(assignments, async context =>
+    context.json({ assignments: await assignmentsOf(desk.db, context.req.valid('query')) }, 200),
+  )
   routes.openapi(shares, async context =>
     context.json({ shares: await sharesOf(desk, context.req.valid('query').unit) }, 200),
   )

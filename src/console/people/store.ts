@@ -162,6 +162,30 @@ async function newestAssignments(db: Database, people: string[]) {
   return rows.rows
 }
 
+type AssignmentRow = {
+  device_id: string
+  version: number
+  person_id: string | null
+  statement: string
+  signature: string
+  writer_id: string
+}
+
+/** The newest assignment of a device, or of each device that a person has. */
+export async function assignmentsOf(db: Database, of: { device?: string | undefined; person?: string | undefined }) {
+  const { rows } = await sql<AssignmentRow>`
+    select a.device_id, a.version, a.person_id, a.statement, a.signature, a.writer_id from console.assignment a
+    where (a.device_id = ${of.device ?? null}::uuid or a.person_id = ${of.person ?? null}::uuid)
+      and not exists (select from console.assignment b where b.device_id = a.device_id and b.version > a.version)
+    order by a.device_id limit 500`.execute(db)
+  const writers = await findWriters(db, [...new Set(rows.map(row => row.writer_id))])
+  return rows.map(({ device_id: device, person_id: person, writer_id, version, statement, signature }) => ({
+    ...{ device, person, version, statement, signature },
+    alias: deviceAlias(device),
+    writer: writers.get(writer_id) ?? null,
+  }))
+}
+
 /** The newest rows of what is asked for, in that order; undefined where there is none. Several candidates of one version: all of them. */
 export async function candidates(
   db: Database,
@@ -176,6 +200,17 @@ export async function candidates(
   return asked.map(({ kind, id, version }) =>
     rows.rows.find(row => row.kind === kind && row.record_id === id && row.version === version),
   )
+}
+
+/** What a device said of itself last, in two halves; it is no record that somebody wrote. */
+export async function reports(db: Database, ids: string[]): Promise<Map<string, Buffer>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('edge.device')
+    .select(['device_id', 'sealed'])
+    .where('device_id', 'in', ids)
+    .execute()
+  return new Map(rows.flatMap(({ device_id, sealed }) => (sealed ? [[device_id, sealed] as const] : [])))
 }
 
 /** What a broken-off write left behind: versions beyond the one that counts. */
@@ -193,6 +228,11 @@ export async function dropErased(db: Database, records: { kind: Kind; id: string
     delete from console.record r
     using unnest(${records.map(one => one.kind)}::text[], ${records.map(one => one.id)}::uuid[]) as gone (kind, id)
     where r.kind = gone.kind and r.record_id = gone.id`.execute(db)
+  const people = records.flatMap(({ kind, id }) => (kind === 'person' ? [id] : []))
+  // A device that had several keepers loses the numbers of their assignments: the next one begins anew.
+  await sql`
+    delete from console.assignment where device_id in
+      (select device_id from console.assignment where person_id = any(${people}::uuid[]))`.execute(db)
 }
 
 /** Search tokens for rows that were written without. */

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { BulkheadError } from '../../base/errors.ts'
-import type { CheckinFound, ConnectFound } from '../../intake/api.ts'
+import type { Candidate, CheckinFound, ConnectFound } from '../../intake/api.ts'
+import type { Voucher } from '../../trust/voucher.ts'
 import type { Context } from '../context.ts'
 import { type Identity, signatureHolds } from '../identity.ts'
 
@@ -40,11 +41,13 @@ const presented = (found: CheckinFound | ConnectFound, proof: Proof) =>
   found.signer?.certificate ?? proof.certificate ?? ''
 
 function decode(kind: 'checkin' | 'connect', proof: Proof, identities: Map<string, Identity>, context: Context) {
-  const sealTo = context.trusted.roster.keys.seal
+  const { roster } = context.trusted
+  const sealTo = roster.keys.seal
   const candidates = [...identities].map(([certificate, { voucher }]) => ({
     certificate,
     device: voucher.device,
     sealTo,
+    report: reportKeys(voucher, context),
   }))
   const { certificate } = proof
   return context.intake.ask(
@@ -52,6 +55,13 @@ function decode(kind: 'checkin' | 'connect', proof: Proof, identities: Map<strin
     { kind, certificate, signature: certificate === null ? proof.signature : null, candidates },
     proof.body,
   )
+}
+
+/** Both from what is signed: the unit's key from the roster as it is now, the device's own from its voucher. */
+function reportKeys({ unit, release }: Voucher, { trusted }: Context): Candidate['report'] {
+  const unitKey = trusted.roster.units.find(({ id }) => id === unit)?.publicKey
+  if (release === undefined || unitKey === undefined) return null
+  return { unit, unitKey, releaseKey: release, genesis: trusted.genesisDigest.toString('hex') }
 }
 
 /** Once the new certificate was used, the one before is no longer accepted. */

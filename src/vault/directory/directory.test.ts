@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { type DirectoryClient, directoryClient, type Stored } from '../../../test/support/directory.ts'
 import { type TestVault, testVault } from '../../../test/support/vault.ts'
+import { silentLog } from '../../base/log.ts'
+import { ledgerClient } from '../../ledger/client.ts'
+import { startLedger } from '../../ledger/server.ts'
 import { type Kind, RELEASE_BUDGETS, recordAad } from '../../trust/directory.ts'
 import { hpkeOpen, x25519Private } from '../../wire/hpke.ts'
 import { openKeyring } from './keyring.ts'
@@ -326,6 +330,58 @@ test('a write whose leaf the ledger did not take is no success, and is completed
   await write(records)
   assert.equal(leaves('records').length, logged + 1)
   assert.deepEqual((await release(client.grant(), records)).records, ['ok', 'ok'])
+})
+
+/** From now on this vault's leaves go to a ledger on a disk, with its own socket and signatures. */
+async function realLedger() {
+  const dir = mkdtempSync(join(tmpdir(), 'bhdir-'))
+  const { ledger: keys, genesis, trusted } = vault.roster
+  const socket = join(dir, 's')
+  const http = { host: '127.0.0.1', port: 0 }
+  const of = {
+    dir: join(dir, 'log'),
+    name: 'example.test',
+    keys,
+    genesis,
+    trusted,
+    clock: Date.now,
+    http,
+    log: silentLog,
+  }
+  const ledger = await startLedger({ ...of, sockets: { vault: socket } })
+  const link = ledgerClient({ path: socket })
+  const { append } = vault.ledger
+  vault.ledger.append = ({ entries }) => link.append({ log: 'main', entries })
+  return {
+    find: (unique: string) => link.find({ log: 'main', unique }),
+    async close() {
+      Object.assign(vault.ledger, { append })
+      link.close()
+      await ledger.close()
+      rmSync(dir, { recursive: true })
+    },
+  }
+}
+
+test('with a ledger on a disk a page of 25 waits for its signature, and once it is gone nothing is opened', async t => {
+  const ledger = await realLedger()
+  const records = await stored(25)
+  const grant = client.grant()
+  await release(grant, records.slice(0, 1))
+  const began = performance.now()
+  const unique = `release:records:${grant.id}:${serial}`
+  const answer = await release(grant, records)
+  t.diagnostic(`25 released in ${Math.round(performance.now() - began)} ms`)
+  assert.deepEqual(
+    answer.inner,
+    records.map(({ inner }) => inner),
+  )
+  assert.equal(JSON.parse((await ledger.find(unique))!.entry).count, 25)
+  assert.equal((await vault.console.erase({ erasure: client.erasure(records.slice(0, 1)) })).records, 1)
+  await ledger.close()
+  vault.ledger.away = true
+  await assert.rejects(release(grant, records), { code: 'UNAVAILABLE' })
+  vault.ledger.away = false
 })
 
 const folder = () => join(vault.dataDir, 'keyring')

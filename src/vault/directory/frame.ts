@@ -12,11 +12,12 @@ export const KEY = 32
 const HEAD = 8
 const NONCE = 12
 const TAG = 16
-export const MOST_FRAME = 4 * 1024 * 1024
+const MOST = 256 * 1024 * 1024 // far above what a hundred thousand records and a day's releases take
 
 const aadOf = ({ file, epoch }: Place, index: number) => Buffer.from(`bulkhead-keyring/v1\n${file}\n${epoch}\n${index}`)
 
 export function sealFrame(key: Buffer, place: Place, index: number, body: Buffer, random: Random): Buffer {
+  if (body.length > MOST - NONCE - TAG) throw new BulkheadError('INTERNAL', 'The keyring holds more than it can write.')
   const nonce = random(NONCE) // never counted: a torn piece may be written again with another content
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
   cipher.setAAD(aadOf(place, index))
@@ -35,7 +36,7 @@ export function readFrames(key: Buffer, place: Place, bytes: Buffer, each: (body
   for (let at = 0, index = 0; at < bytes.length; index++) {
     if (bytes.length - at < HEAD) return
     const length = bytes.readUInt32BE(at)
-    if (~length >>> 0 !== bytes.readUInt32BE(at + 4) || length > MOST_FRAME || length < NONCE + TAG) {
+    if (~length >>> 0 !== bytes.readUInt32BE(at + 4) || length > MOST || length < NONCE + TAG) {
       if (bytes.subarray(at).every(byte => byte === 0)) return
       throw damaged(place)
     }

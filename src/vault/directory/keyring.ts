@@ -153,7 +153,11 @@ export async function openKeyring(options: Options) {
     find: (place: Place): Row | undefined => contents.rows.find(place),
     /** The key that is taking the place of the present one. */
     nextKey: (place: Place): Buffer | undefined => contents.next.get(nameOf(place)),
-    /** Records whose keys were made before the renewal that was begun. */
+    /** Keys that were made before this epoch are to be made anew. */
+    get renewBelow() {
+      return contents.renewBelow
+    },
+    /** Their records. */
     due: (): Place[] => [...contents.rows.madeBefore(contents.renewBelow)],
     /** A salted digest, in which nobody without the keyring finds an id again: 16 bytes, base64url. */
     digest: (text: string): string =>

@@ -5,21 +5,21 @@ import {
   openGrant,
   RELEASE_BUDGETS,
   type ReleaseRequest,
-  recordAad,
   requestShape,
   requireSession,
   type Signed,
 } from '../../trust/directory.ts'
-import { decodeStatement, sha256, sha256Hex } from '../../trust/statement.ts'
-import { hpkeOpen, x25519Private } from '../../wire/hpke.ts'
+import { decodeStatement, sha256Hex } from '../../trust/statement.ts'
 import type { Left } from '../api.ts'
 import { splitParts } from '../parts.ts'
 import { createTurns } from '../turns.ts'
+import { openOuter } from './outer.ts'
 import { createPatterns } from './patterns.ts'
 import { type Needs, requireDistinct } from './records.ts'
 import type { Spend } from './spending.ts'
 
 const CLOCKS_DIFFER = 60 // seconds
+type Asked = ReleaseRequest['records'][number]
 type Ask = { grant: Signed; request: string; signature: string }
 
 /**
@@ -47,7 +47,7 @@ export function createRelease(needs: Needs) {
     return { member, grant, request, genesisDigest: trusted.genesisDigest }
   }
 
-  const isCurrent = ({ kind, id, version }: ReleaseRequest['records'][number], unit: string) => {
+  const isCurrent = ({ kind, id, version }: Asked, unit: string) => {
     const row = keyring.find({ kind, id })
     return row?.unit === unit && row.version === version
   }
@@ -91,21 +91,13 @@ export function createRelease(needs: Needs) {
     await leaves.once({ type: 'release', what: 'records', unique: `release:records:${grant}:${serial}`, ...which })
   }
 
-  function open(
-    { kind, id, version }: ReleaseRequest['records'][number],
-    sealed: Buffer,
-    unit: string,
-    genesis: Buffer,
-  ) {
+  function open({ kind, id, version }: Asked, sealed: Buffer, unit: string, genesis: Buffer) {
     const row = keyring.find({ kind, id })
     if (row?.unit !== unit) return { state: 'unknown' as const, inner: nothing }
-    const aad = recordAad('outer', { kind, id, unit, version }, genesis)
-    for (const key of [row.key, keyring.nextKey(row)])
-      if (key && row.version === version) {
-        const inner = opened(key, sealed, aad)
-        if (inner && sha256(inner).equals(row.body)) return { state: 'ok' as const, inner }
-      }
-    return { state: 'stale' as const, inner: nothing, current: row.version === version && sealed.length > 0 }
+    if (row.version !== version || sealed.length === 0) return { state: 'stale' as const, inner: nothing }
+    const next = keyring.nextKey(row) // while keys are made anew
+    const inner = openOuter(row.key, row, sealed, genesis) ?? (next && openOuter(next, row, sealed, genesis))
+    return inner ? { state: 'ok' as const, inner } : { state: 'stale' as const, inner: nothing, unproven: true }
   }
 
   async function run(ask: Ask, bytes: Buffer) {
@@ -118,7 +110,7 @@ export function createRelease(needs: Needs) {
       needs.requireOpen() // a freeze may have come while the ledger wrote
       await keyring.change(() => ({ type: 'spend', spend }))
       const found = request.records.map((record, at) => open(record, sealed[at]!, grant.unit, genesisDigest))
-      tell(spend, request, grant, left, found.filter(one => 'current' in one && one.current).length)
+      tell(spend, request, grant, left, found.filter(one => 'unproven' in one).length)
       return { result: { left, records: found.map(({ state }) => state) }, inner: found.map(({ inner }) => inner) }
     })
   }
@@ -135,12 +127,4 @@ export function createRelease(needs: Needs) {
   return run
 }
 
-function opened(key: Buffer, sealed: Buffer, aad: Uint8Array): Buffer | undefined {
-  try {
-    return hpkeOpen(x25519Private(key), sealed, aad)
-  } catch (error) {
-    if (error instanceof BulkheadError) return undefined
-    throw error
-  }
-}
 const nothing = Buffer.alloc(0)

@@ -16,6 +16,9 @@ export type Row = {
   body: Buffer
   key: Buffer
 }
+/** Instead of a digest: whatever was sealed to the record's key counts. Only devices have it, whose reports nobody versions. */
+export const UNBOUND = Buffer.alloc(32)
+export const REPORT_VERSION = 1
 export type Place = Pick<Row, 'kind' | 'id'>
 
 const UNIT = 17

@@ -1,11 +1,14 @@
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
+import { personAlias } from '../../../src/people/alias.ts'
 import { faultWords } from '../../../src/wire/apple/faults.ts'
 import { titleOf } from '../actions.ts'
 import { call, type DevicePage as Device, type Result } from '../api.ts'
-import { DeliveryWord, DeviceWord, When } from '../parts/badges.tsx'
+import { DeliveryWord, DeviceWord, UnprovenWord, When } from '../parts/badges.tsx'
 import { Missing, Notice, Page, Pairs, Part, Waiting } from '../parts/page.tsx'
+import { assignmentsOf } from '../people/writing.ts'
+import { useInstallation } from '../session.ts'
 import { DELIVERY_STATES, DEVICE_STATES, day, readableFacts, TIERS } from '../words.ts'
 
 const route = getRouteApi('/inside/devices/$device')
@@ -77,6 +80,7 @@ function enrolment({ tier, lastSeen, enrolledAt, certificateExpires, groups, dev
     ),
     pair('Platform', 'Apple'),
     pair('Certificate ends', certificateExpires ? <Expiry date={certificateExpires} /> : 'None is valid'),
+    pair('Person', <Holder device={device} />),
     pair('Groups', groups.length === 0 ? 'None' : <GroupLinks groups={groups} />),
     pair('Id', <span className="mono breaks">{device}</span>),
   ]
@@ -91,6 +95,22 @@ function Expiry({ date }: { date: string }) {
         <When time={date} />
       </span>
       {left < MONTH_MS && <span className="help">It is renewed by itself when the device next comes.</span>}
+    </>
+  )
+}
+
+/** The alias of whoever has it, where a member signed that. */
+function Holder({ device }: { device: string }) {
+  const me = useInstallation()
+  const held = useQuery({ queryKey: ['people', 'holder', device], queryFn: () => assignmentsOf(me, { device }) })
+  const [newest] = held.data ?? []
+  if (!newest?.person) return held.data ? 'Nobody' : null
+  return (
+    <>
+      <Link to="/people/$person" params={{ person: newest.person }}>
+        {personAlias(newest.person)}
+      </Link>
+      {newest.unproven !== undefined && <UnprovenWord why={newest.unproven} />}
     </>
   )
 }

@@ -2,15 +2,20 @@ import type { PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/bro
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
+import { makeKeyPair } from '../../../src/people/keys.ts'
+import { makeShares } from '../../../src/people/recovery.ts'
 import { call, Refusal } from '../api.ts'
 import { hashesOf, makeFreezeCodes } from '../freezecodes.ts'
 import { findInstallation, forgetInstallation } from '../installation.ts'
 import { Act, Line, Tick } from '../parts/fields.tsx'
 import { Icon } from '../parts/icons.tsx'
 import { Failure, Page } from '../parts/page.tsx'
-import { makePasskey } from '../passkey.ts'
+import { isPrfPromised, makePasskey } from '../passkey.ts'
+import { keepPending, recoveryOf } from '../people/unlock.ts'
 import { Mark } from '../shell.tsx'
+import { toBase64 } from '../statement.ts'
 import { ATTESTED, ATTESTED_HELP } from './join.tsx'
+import { PaperPage, type Papers } from './papers.tsx'
 import { StoppedPage } from './stopped.tsx'
 
 const INVENTORY = 'bulkhead.inventory' // asked for at set-up, to be drafted and approved after the first sign-in
@@ -29,8 +34,13 @@ export function SetupPage() {
     attested: false,
   })
   const owned = useQuery({ queryKey: ['owned'], queryFn: isOwned, retry: false })
-  const set = useMutation({ mutationFn: setUp })
-  if (set.isSuccess) return <DonePage inventory={wanted.inventory} codes={set.data} />
+  const [made, setMade] = useState<Papers>() // not in the mutation, which is kept when this page is left
+  const set = useMutation({
+    mutationFn: async (asked: Wanted) => {
+      setMade(await setUp(asked))
+    },
+  })
+  if (made) return <PaperPage inventory={wanted.inventory} made={made} />
   if (owned.data === true) return <OwnedPage />
   if (owned.isError) return <StoppedPage error={owned.error} />
   const submit = (event: FormEvent) => {
@@ -114,27 +124,38 @@ async function isOwned(): Promise<boolean> {
   }
 }
 
-/** The paper codes. After it the server makes its keys and starts, and the genesis must hold the very passkey and codes made here. Throws Refusal. */
-async function setUp({ code, alias, inventory, attested }: Wanted): Promise<string[]> {
+/**
+ * What is to be printed. After it the server makes its keys and starts, and the genesis must hold the very passkey, codes and unit's key made
+ * here. Throws Refusal.
+ */
+async function setUp({ code, alias, inventory, attested }: Wanted): Promise<Papers> {
   const options = await call<PublicKeyCredentialCreationOptionsJSON>('/setup/options')
   const user = { ...options.user, name: alias, displayName: alias }
   const credential = await makePasskey({ ...options, user }, attested)
   const codes = makeFreezeCodes()
   const freezeCodes = await hashesOf(codes)
-  await call('/setup', { body: { code, alias, credential, freezeCodes } })
+  const key = await makeKeyPair()
+  const unitKey = toBase64(key.publicKey)
+  keepPending(key) // before anything is asked: whatever fails after the genesis, a sign-in in this tab still seals it
+  await call('/setup', { body: { code, alias, credential, freezeCodes, unitKey } })
   forgetInstallation() // a new genesis is on its way, by this very page
   if (inventory) sessionStorage.setItem(INVENTORY, 'wanted')
   const installation = await started()
   const holdsPasskey = installation.members.some(
     member => member.alias === alias && member.credentialIds.includes(credential.id),
   )
-  if (holdsPasskey && freezeCodes.every(hash => installation.freezeCodes.includes(hash))) return codes
-  throw new Refusal(
-    'UNPROVEN',
-    'The genesis does not hold your passkey and your paper codes.',
-    'Do not go on: set the installation up again in an empty home.',
-  )
+  const [unit] = installation.units
+  const holdsCodes = freezeCodes.every(hash => installation.freezeCodes.includes(hash))
+  if (!holdsPasskey || !holdsCodes || unit?.publicKey !== unitKey)
+    throw new Refusal(
+      'UNPROVEN',
+      'The genesis does not hold your passkey, your paper codes and the key of your directory.',
+      'Do not go on: set the installation up again in an empty home.',
+    )
+  const shares = await makeShares(key.privateKey, recoveryOf(installation, unit), unit.recovery ?? RECOVERY)
+  return { codes, shares, needed: unit.recovery?.needed ?? RECOVERY.needed, prf: isPrfPromised(credential.id) === true }
 }
+const RECOVERY = { needed: 2, shares: 3 }
 
 const PATIENCE_MS = 90_000
 
@@ -150,37 +171,6 @@ async function started() {
     await new Promise(settle => setTimeout(settle, 500))
   }
 }
-
-const DonePage = ({ inventory, codes }: { inventory: boolean; codes: string[] }) => (
-  <div className="door">
-    <Mark />
-    <Page title="Your passkey is made" lead="Bulkhead is running.">
-      <p>
-        {inventory
-          ? 'Sign in with it now. The inventory order that you asked for comes next: you will see it before you approve it.'
-          : 'Sign in with it now, and invite the first device.'}
-      </p>
-      <section className="part codes" aria-labelledby="codes">
-        <h2 id="codes">Print these paper codes now</h2>
-        <p>
-          Each of them stops every delivery once, without a passkey: for the day when somebody has to act at once. They
-          were made in this browser and are shown this one time. Keep them where a responder finds them.
-        </p>
-        <ul className="mono">
-          {codes.map(code => (
-            <li key={code}>{code}</li>
-          ))}
-        </ul>
-        <Act look="quiet" onPress={() => window.print()}>
-          Print them
-        </Act>
-      </section>
-      <Link to="/sign-in" className="button main">
-        Go to the sign-in
-      </Link>
-    </Page>
-  </div>
-)
 
 const OwnedPage = () => (
   <div className="door">

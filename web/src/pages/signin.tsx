@@ -4,6 +4,7 @@ import { FileTrigger } from 'react-aria-components'
 import { findInstallation, type Installation, short } from '../installation.ts'
 import { Act } from '../parts/fields.tsx'
 import { Failure, Loading, Notice, Page } from '../parts/page.tsx'
+import { isKeyPending, sealPending } from '../people/unlock.ts'
 import { signIn } from '../session.ts'
 import { Mark } from '../shell.tsx'
 import { chooseSoftwarePasskey, DAMAGED, isLinkUseless, softwarePasskey } from '../softwarepasskey.ts'
@@ -17,11 +18,18 @@ export function SignInPage() {
   const navigate = useNavigate()
   const found = useQuery({ queryKey: ['installation'], queryFn: findInstallation, staleTime: 0 })
   const enter = useMutation({
-    mutationFn: signIn,
-    onSuccess: () =>
-      isInventoryWanted()
+    mutationFn: async (installation: Installation) => {
+      const { me, approval, prf } = await signIn(installation)
+      try {
+        await sealPending({ ...installation, me }, { credential: approval.credentialId, prf })
+      } catch {
+        return navigate({ to: '/people' }) // which offers to try again
+      }
+      return isInventoryWanted()
         ? navigate({ to: '/orders/new', search: { inventory: true } })
-        : navigate({ href: to ?? '/' }),
+        : navigate({ href: to ?? '/' })
+    },
+    gcTime: 0,
   })
   if (found.isError) return <StoppedPage error={found.error} />
   if (!found.data) return <Loading />
@@ -32,6 +40,9 @@ export function SignInPage() {
       <Mark />
       <Page title="Sign in" lead={`to ${name}`}>
         <p>Your passkey shows who you are. There is no password, and nothing that could be typed into a false page.</p>
+        {isKeyPending() && (
+          <p>It is asked twice this time: to sign in, and to keep the key of the directory for you.</p>
+        )}
         <Failure error={enter.error} />
         {isLinkUseless(found.data) && (
           <Notice tone="warn">

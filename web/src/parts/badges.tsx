@@ -66,6 +66,9 @@ export function InvitationWord({ line: { uses, used, expiresAt } }: { line: Invi
   return <Word icon="send" tone="good" word="Open" about="Whoever has its link can enrol a device." />
 }
 
+/** Of what opens, or is said, and is not signed by anybody who may. */
+export const UnprovenWord = ({ why }: { why: string }) => <Word icon="alert" tone="warn" word="unproven" about={why} />
+
 const CLASS_ICONS: Record<OrderClass, IconName> = { read: 'eye', change: 'sliders', trust: 'shield', destroy: 'flame' }
 
 export function ClassBadge({ of }: { of: OrderClass | 'unknown' }) {

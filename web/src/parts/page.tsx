@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useRef } from 'react'
+import { BulkheadError } from '../../../src/base/errors.ts'
 import { Refusal } from '../api.ts'
 import { Icon } from './icons.tsx'
 
@@ -39,7 +40,7 @@ export function Page({
 /** What went wrong, and what to do about it. */
 export function Failure({ error }: { error: unknown }) {
   if (!error) return null
-  const known = error instanceof Refusal
+  const known = error instanceof Refusal || error instanceof BulkheadError // what runs here is partly the server's own code
   return (
     <div className="notice bad" role="alert">
       <Icon name="alert" />
@@ -54,7 +55,15 @@ export function Failure({ error }: { error: unknown }) {
 const NAMES_NOTHING = new Set(['NOT_FOUND', 'BAD_REQUEST'])
 
 /** What an address names cannot be shown: where there is no such thing, said for somebody in a browser, and always with the way back. */
-export function Missing({ what, to, error }: { what: string; to: '/' | '/orders' | '/groups'; error: unknown }) {
+export function Missing({
+  what,
+  to,
+  error,
+}: {
+  what: string
+  to: '/' | '/orders' | '/groups' | '/people'
+  error: unknown
+}) {
   const nothing = error instanceof Refusal && NAMES_NOTHING.has(error.code)
   return (
     <Page
@@ -63,7 +72,7 @@ export function Missing({ what, to, error }: { what: string; to: '/' | '/orders'
     >
       {!nothing && <Failure error={error} />}
       <Link to={to} className="button main">
-        {`Show all ${what}s`}
+        {what === 'person' ? 'Show everybody' : `Show all ${what}s`}
       </Link>
     </Page>
   )
