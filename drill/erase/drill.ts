@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { dataPath } from '../../src/cli/home.ts'
 import { writeAll } from '../../src/cli/people/import.ts'
 import { compartments } from '../../src/supervisor/compartments.ts'
@@ -55,6 +56,7 @@ export async function drillErase({ say, short = false }: { say: Say; short?: boo
     const after = readKeyring(keyringPath(installation.home))
     const canaries = staffCanaries(staff.slice(0, ERASED))
     const left = sweep(world, secrets, canaries, installation.home)
+    await sleep(50) // connections that ended meanwhile are noticed
     say('Every byte was searched.')
     const names = await namesOf(world, gone)
     const openable = tryAll(rows, gone, after, client)
