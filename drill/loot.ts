@@ -124,18 +124,20 @@ function* inflated(bytes: Buffer): Generator<Buffer> {
 const GZIP = Buffer.from([0x1f, 0x8b, 0x08])
 
 /** Many needles in one pass: a bitmap over their first four bytes, and a comparison where it says maybe. */
-function createNeedles(all: readonly Form[]) {
-  const bitmap = new Uint8Array(1 << 18)
-  const buckets = new Map<number, Form[]>()
+export function createNeedles<Needle extends { bytes: Buffer }>(all: readonly Needle[]) {
+  const bitmap = new Uint8Array(1 << SLOT_BITS)
+  const buckets = new Map<number, Needle[]>()
   for (const form of all) {
     if (form.bytes.length < 6) continue
     const first = form.bytes.readUInt32LE(0)
     bitmap[slot(first)] = 1
-    buckets.set(first, [...(buckets.get(first) ?? []), form])
+    const bucket = buckets.get(first)
+    if (bucket) bucket.push(form)
+    else buckets.set(first, [form])
   }
   return {
-    in(bytes: Buffer): Form[] {
-      const found = new Set<Form>()
+    in(bytes: Buffer): Needle[] {
+      const found = new Set<Needle>()
       if (bytes.length < 6) return []
       let word = bytes.readUInt32LE(0)
       for (let at = 0; ; at++) {
@@ -148,4 +150,5 @@ function createNeedles(all: readonly Form[]) {
     },
   }
 }
-const slot = (word: number) => Math.imul(word, 0x9e3779b1) >>> 14
+const SLOT_BITS = 20
+const slot = (word: number) => Math.imul(word, 0x9e3779b1) >>> (32 - SLOT_BITS)

@@ -35,7 +35,7 @@ export async function dump(
   return { found: loot.found, links: [...new Set(links)], bytes }
 }
 
-async function tablesOf(database: Pool): Promise<string[]> {
+export async function tablesOf(database: Pool): Promise<string[]> {
   const { rows } = await database.query(
     `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'p', 'm', 'v') and n.nspname !~ '^pg_toast' order by 1`,

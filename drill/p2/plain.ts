@@ -4,12 +4,13 @@ import { Pool as PgPool } from 'pg'
 import { changesOf, type Pair, rowOf, tamper } from '../../test/support/tamper.ts'
 import { canariesOf, type Person } from '../canaries.ts'
 import { createEffects } from '../effect.ts'
-import { openPlain } from '../plain/office.ts'
+import { type Colleague, staffCanaries } from '../people/staff.ts'
+import { openPlain, type Plain } from '../plain/office.ts'
 import { dump } from './dump.ts'
 
 /** The same position, and the same steps as far as they mean something, against the plain baseline. */
-export async function plainP2(admin: Pool, people: readonly Person[]) {
-  const plain = await openPlain(admin, [...people, ...people, ...people])
+export async function plainP2(admin: Pool, people: readonly Person[], staff: readonly Colleague[]) {
+  const plain = await openPlain(admin, [...people, ...people, ...people], staff)
   const { host, port, user, password } = admin.options as unknown as Record<string, string>
   const database = new PgPool({ host, port: Number(port), user, password, database: 'plain', max: 2 })
   const effects = createEffects()
@@ -24,7 +25,9 @@ export async function plainP2(admin: Pool, people: readonly Person[]) {
       id: plain.devices[at]!.id,
       texts: [person.owner, person.email, person.phone],
     }))
-    const { found, links } = await dump(database, people.flatMap(canariesOf), persons, { files: false })
+    const handed = people.map((_, at) => ({ id: plain.devices[at]!.id, texts: [staff[at]!.familyName] }))
+    const known = [...people.flatMap(canariesOf), ...staffCanaries(staff)]
+    const { found, links } = await dump(database, known, [...persons, ...handed], { files: false })
 
     const [one, other] = plain.devices.map(({ id }) => id)
     const row = (id: string) => rowOf(database, 'plain.command', 'device_id', id)
@@ -47,9 +50,26 @@ export async function plainP2(admin: Pool, people: readonly Person[]) {
       () => 1,
       () => 0,
     )
-    return { loot: found.length, links: links.length, effect: effects.violations(plain.devices).length, member }
+    const directory = await directoryOf(plain, database, staff)
+    const effect = effects.violations(plain.devices).length
+    return { loot: found.length, links: links.length, effect, member, directory }
   } finally {
     await plain.close()
     await database.end()
   }
+}
+
+/** Numbers are found by asking for them; and everybody gets the name of the next, which the administrator then reads. */
+async function directoryOf(plain: Plain, database: PgPool, staff: readonly Colleague[]) {
+  const guesses = staff.map(({ mobile }) => mobile)
+  const { rows } = await database.query('select id from plain.person where mobile = any ($1)', [guesses])
+  for (const [at, id] of plain.staff.entries())
+    await database.query('update plain.person set family_name = $2 where id = $1', [
+      ...[id, staff[(at + 1) % staff.length]!.familyName],
+    ])
+  const cookie = `session=${plain.cookie}`
+  const people = await plain.ask<{ id: string; family_name: string }[]>('GET', '/api/people', {}, { cookie })
+  const names = new Map(people.map(({ id, family_name }) => [id, family_name]))
+  const shown = staff.filter(({ familyName }, at) => names.get(plain.staff[at]!) !== familyName).length
+  return { shown, guessed: rows.length }
 }

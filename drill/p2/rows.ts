@@ -18,6 +18,12 @@ export const elsewhere = [
   'console.proposal',
   'console.proposal_approval',
   'vault.bootstrap_token',
+  // The sealed directory: people.ts.
+  'console.writer',
+  'console.record',
+  'console.member_key',
+  'console.unit_share',
+  'console.assignment',
 ]
 
 /** Of which nothing is ever sent to a device. */

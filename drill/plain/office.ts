@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import type { Pool } from 'pg'
 import { Pool as PgPool } from 'pg'
 import { inParallel } from '../../simulator/fleet.ts'
 import type { Person } from '../canaries.ts'
 import type { Judged } from '../effect.ts'
+import type { Colleague } from '../people/staff.ts'
 import { ADMIN, startPlain } from './server.ts'
 
 /** A device of the plain baseline: it asks, obeys, and answers. */
@@ -12,7 +14,7 @@ export type PlainDevice = Judged & {
 }
 
 /** The plain baseline with its people, in a database of its own on the same server. `admin`: the server's superuser. */
-export async function openPlain(admin: Pool, people: readonly Person[]) {
+export async function openPlain(admin: Pool, people: readonly Person[], staff: readonly Colleague[] = []) {
   await admin.query(`create role plain login password 'plain'`)
   await admin.query('create database plain owner plain')
   const { host, port } = admin.options as { host: string; port: number }
@@ -60,10 +62,17 @@ export async function openPlain(admin: Pool, people: readonly Person[]) {
     devices[at] = await enrol(person)
   })
   const { cookie } = (await ask('POST', '/api/login', ADMIN)) as { cookie: string }
+  const rows = staff.map(({ givenName, familyName, email, mobile, office }, at) => ({
+    ...{ id: randomUUID(), given_name: givenName, family_name: familyName, email, mobile, office },
+    device_id: devices[at]?.id ?? null,
+  }))
+  await ask('POST', '/api/people', { people: rows }, { cookie: `session=${cookie}` })
   return {
     ...server,
     ask,
     devices,
+    /** The ids of the staff, in its order. */
+    staff: rows.map(({ id }) => id),
     pool,
     /** The administrator's. */
     cookie,

@@ -11,6 +11,8 @@ const TABLES = `
 create schema plain;
 create table plain.device (id uuid primary key, token text not null, owner text not null, email text not null, phone text not null,
   serial text not null, imei text not null, iccid text not null, device_name text not null);
+create table plain.person (id uuid primary key, given_name text not null, family_name text not null, email text not null, mobile text not null,
+  office text not null, device_id uuid);
 create table plain.command (uuid uuid primary key, device_id uuid not null, type text not null, words text not null, state text not null default 'pending');
 create table plain.admin (name text primary key, password text not null);
 create table plain.session (cookie text primary key, admin text not null);`
@@ -68,6 +70,23 @@ export async function startPlain(database: Pool) {
     'GET /api/devices': async ask => {
       await admin(ask)
       return query('select * from plain.device')
+    },
+    'GET /api/people': async ask => {
+      await admin(ask)
+      return query('select * from plain.person')
+    },
+    'POST /api/people': async ask => {
+      await admin(ask)
+      const { people } = ask.body as { people: object[] }
+      await query('insert into plain.person select * from jsonb_populate_recordset(null::plain.person, $1)', [
+        JSON.stringify(people),
+      ])
+      return {}
+    },
+    'POST /api/people/erase': async ask => {
+      await admin(ask)
+      await query('delete from plain.person where id = $1', [ask.body.id])
+      return {}
     },
     'POST /api/commands': async ask => {
       await admin(ask)

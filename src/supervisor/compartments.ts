@@ -12,6 +12,8 @@ export type Compartment = {
   reads: readonly string[]
   network: boolean
   database: boolean
+  /** It forgets on purpose: what it dropped is collected, and so overwritten, when it says so. */
+  forgets?: true
   /** Which intake stands before it, if one does. */
   intake?: string
   /** Listeners for strangers; their ports are chosen by the supervisor. */
@@ -35,6 +37,7 @@ export const compartments = {
     reads: [],
     network: true,
     database: true,
+    forgets: true,
     intake: 'intake-vault',
     listens: [],
   },

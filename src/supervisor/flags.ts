@@ -16,7 +16,7 @@ const code = ['bin', 'src', 'node_modules', 'package.json']
 
 /** The least that Node lets this compartment do. Folders of listening sockets are written; a connection needs no file permission. */
 export function compartmentFlags(name: CompartmentName, home: string, program: string): string[] {
-  const { callers, reads, network } = compartment(name)
+  const { callers, reads, network, forgets } = compartment(name)
   const sockets = callers.map(caller => socketFolder(home, name, caller))
   return [
     '--permission',
@@ -25,6 +25,7 @@ export function compartmentFlags(name: CompartmentName, home: string, program: s
     ...[ownPath(home, name), genesisPath(home), ...sockets].map(read),
     ...[dataPath(home, name), ...sockets].map(write),
     ...(network ? ['--allow-net'] : []),
+    ...(forgets ? ['--expose-gc'] : []),
   ]
 }
 

@@ -38,7 +38,6 @@ const hashOf = (label: string, data: Uint8Array) =>
 const noPsk = hashOf('psk_id_hash', empty)
 const noInfo = hashOf('info_hash', empty)
 
-const pkcs8Prefix = Buffer.from('302e020100300506032b656e04220420', 'hex')
 const publicKeys = new Map<string, KeyObject>()
 
 /** An X25519 public key from its 32 raw bytes; kept, since few recipients get many messages. */
@@ -54,7 +53,11 @@ export function x25519Public(raw: Uint8Array): KeyObject {
   return key
 }
 export const x25519Private = (raw: Uint8Array): KeyObject =>
-  createPrivateKey({ key: Buffer.concat([pkcs8Prefix, raw]), format: 'der', type: 'pkcs8' })
+  createPrivateKey({
+    key: Buffer.from(raw.buffer, raw.byteOffset, raw.length),
+    format: 'raw-private',
+    asymmetricKeyType: 'x25519',
+  })
 export const rawPublic = (key: KeyObject): Buffer => rawOf(createPublicKey(key))
 const rawOf = (publicKey: KeyObject) => publicKey.export({ format: 'raw-public' })
 

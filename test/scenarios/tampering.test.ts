@@ -32,7 +32,8 @@ before(async () => {
   // One approval and no budget, so that nothing but what was tampered with stands in the way of a lock.
   const quorum = { read: 1, change: 1, trust: 1, destroy: 1 }
   const destroy = { devices: 100_000, percent: 100, seconds: 60, after: 'all' } as const
-  installation = await startInstallation({ policy: { quorum, budgets: { destroy } } })
+  const enrol = { devices: 100_000, seconds: 60 }
+  installation = await startInstallation({ policy: { quorum, budgets: { destroy, enrol } } })
   owner = createOperator(installation)
   plans = plansOf(installation.database, owner)
   const plan = await planned()

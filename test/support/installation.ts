@@ -50,12 +50,13 @@ type Options = {
 export async function startInstallation(options: Options = {}) {
   const home = mkdtempSync(join(tmpdir(), 'bh-'))
   chmodSync(home, 0o755) // compartments run as users of their own
-  const passkey = join(home, 'owner.passkey')
+  const desk = mkdtempSync(join(tmpdir(), 'bh-desk-')) // the operator's own: nothing of the server's ever sees it
+  const passkey = join(desk, 'owner.passkey')
   const { user } = options
-  if (user) chownSync(home, user.id, user.id)
+  if (user) for (const folder of [home, desk]) chownSync(folder, user.id, user.id)
   const ids = user && [`--reuid=${user.id}`, `--regid=${user.id}`, '--clear-groups']
   const command = user ? ['setpriv', ...ids!, join(user.program, 'bin/bulkhead')] : [bulkhead]
-  const others = Array.from({ length: options.members ?? 1 }, (_, at) => join(home, `member-${at + 2}.passkey`))
+  const others = Array.from({ length: options.members ?? 1 }, (_, at) => join(desk, `member-${at + 2}.passkey`))
   const more = others.flatMap((file, at) => ['--member', `test-member-${at + 2}=${file}`])
   const line = ['init', '--home', home, '--owner', 'test-owner', '--software-passkey', passkey]
   const policy = join(home, 'policy.json')
@@ -75,6 +76,8 @@ export async function startInstallation(options: Options = {}) {
 
   return {
     home,
+    /** A folder of the operator's: passkeys, units' keys sealed to them, recovery shares. */
+    desk,
     passkey,
     /** Every member's, the owner's first. */
     passkeys: [passkey, ...others],
@@ -162,7 +165,7 @@ export async function startInstallation(options: Options = {}) {
     },
     async stop() {
       await this.stopUp()
-      rmSync(home, { recursive: true, force: true })
+      for (const folder of [home, desk]) rmSync(folder, { recursive: true, force: true })
     },
   }
 }

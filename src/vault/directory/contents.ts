@@ -99,7 +99,7 @@ export class Contents {
     yield tagged('meta', Buffer.from(JSON.stringify(meta)))
     for (const piece of this.rows.pieces(PIECE)) yield tagged('rows', piece)
     const next = [...this.next].flatMap(([name, key]) => [Buffer.from(name, 'latin1'), key])
-    yield tagged('next', Buffer.concat(next))
+    yield tagged('next', ...next)
     yield tagged('end', u32(this.rows.size))
   }
   /** Whether a snapshot was read to its end. */
@@ -112,9 +112,9 @@ type Meta = { salt: string; renewBelow: number; spending: unknown }
 export function encodeChange(change: Change): Buffer {
   switch (change.type) {
     case 'rows':
-      return tagged('rows', Buffer.concat(change.rows.map(encodeRow)))
+      return joined('rows', change.rows.map(encodeRow))
     case 'next':
-      return tagged('next', Buffer.concat(change.keys.flatMap(({ place, key }) => [encodeName(place), key])))
+      return tagged('next', ...change.keys.flatMap(({ place, key }) => [encodeName(place), key]))
     case 'gone':
       return tagged('gone', Buffer.concat(change.places.map(encodeName)))
     case 'spend':
@@ -124,7 +124,13 @@ export function encodeChange(change: Change): Buffer {
   }
 }
 
-const tagged = (tag: keyof typeof TAGS, body: Buffer) => Buffer.concat([Buffer.from([TAGS[tag]]), body])
+const tagged = (tag: keyof typeof TAGS, ...parts: Buffer[]) => Buffer.concat([Buffer.from([TAGS[tag]]), ...parts])
+/** The parts hold keys, and are not needed any more. */
+function joined(tag: keyof typeof TAGS, parts: Buffer[]): Buffer {
+  const whole = tagged(tag, ...parts)
+  for (const part of parts) part.fill(0)
+  return whole
+}
 function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32BE(value)

@@ -39,6 +39,7 @@ export function createCopies({ dir, random, source, failed, disk = openDisk() }:
       const key = random(KEY)
       const bytes = Buffer.concat([key, sealSnapshot(contents, key, { file: 'copy', epoch }, random)])
       await disk.put(join(dir, `${pad(epoch)}-${pad(newest + 1)}.copy`), bytes)
+      for (const secret of [key, bytes]) secret.fill(0)
       await tidy(epoch)
     } catch (error) {
       dirty = true

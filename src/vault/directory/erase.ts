@@ -30,5 +30,6 @@ export async function eraseRecords(ask: { erasure: Signed }, needs: Needs) {
     return records > 0 ? { type: 'gone', places } : undefined
   })
   offers.forget(said.records)
+  globalThis.gc?.() // keys that were used lately stand in OpenSSL's memory until their objects are collected, which overwrites them
   return { records, epoch }
 }

@@ -46,6 +46,7 @@ export function readFrames(key: Buffer, place: Place, bytes: Buffer, each: (body
     if (!body && end === bytes.length) return
     if (!body) throw damaged(place)
     each(body)
+    body.fill(0) // it may hold keys
     at = end
   }
 }
@@ -55,7 +56,9 @@ function openFrame(key: Buffer, aad: Buffer, sealed: Buffer): Buffer | undefined
   decipher.setAAD(aad)
   decipher.setAuthTag(sealed.subarray(-TAG))
   try {
-    return Buffer.concat([decipher.update(sealed.subarray(NONCE, -TAG)), decipher.final()])
+    const body = decipher.update(sealed.subarray(NONCE, -TAG))
+    decipher.final() // which only verifies: there is nothing left
+    return body
   } catch {
     return undefined
   }

@@ -84,6 +84,7 @@ export async function openKeyring(options: Options) {
     frames++
     written += frame.length
     contents.apply(body)
+    body.fill(0) // it may hold keys
     copies?.changed()
     if (written > MOST_SEGMENT) await roll()
   }

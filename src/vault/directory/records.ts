@@ -102,7 +102,7 @@ function nextRow(record: DirectoryRecord, { keyring, offers }: Needs): Row | und
       },
     )
   const made = row?.key.equals(key) ? row.made : keyring.epoch
-  return { kind, id, unit, version, made, body, key: Buffer.from(key) }
+  return { kind, id, unit, version, made, body, key }
 }
 
 function requireUnit(row: Row | undefined, unit: string, at?: number) {

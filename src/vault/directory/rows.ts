@@ -40,7 +40,7 @@ export function encodeRow({ kind, id, unit, version, made, body, key }: Row): Bu
   return bytes
 }
 
-/** Copies: the bytes may be another row's a moment later. */
+/** Copies, but not of the key: no copy of that stays behind when it is erased. It is to be used at once, before the row may be another's. */
 function decodeRow(bytes: Buffer): Row {
   return {
     ...decodeName(bytes),
@@ -48,7 +48,7 @@ function decodeRow(bytes: Buffer): Row {
     version: bytes.readUInt32BE(VERSION),
     made: bytes.readUInt32BE(MADE),
     body: Buffer.from(bytes.subarray(BODY, SECRET)),
-    key: Buffer.from(bytes.subarray(SECRET, ROW)),
+    key: bytes.subarray(SECRET, ROW),
   }
 }
 

@@ -3,7 +3,12 @@ import { damaged, type Place, readFrames, sealFrame } from './frame.ts'
 
 /** All contents in pieces, which take effect together or not at all. */
 export function sealSnapshot(contents: Contents, key: Buffer, place: Place, random: (size: number) => Buffer): Buffer {
-  return Buffer.concat([...contents.snapshot()].map((body, index) => sealFrame(key, place, index, body, random)))
+  const frames: Buffer[] = []
+  for (const body of contents.snapshot()) {
+    frames.push(sealFrame(key, place, frames.length, body, random))
+    body.fill(0) // it holds keys
+  }
+  return Buffer.concat(frames)
 }
 
 /** Throws INTERNAL where anything of it is missing or changed. */
