@@ -12,7 +12,7 @@ import { type KeyPair, makeKeyPair } from './keys.ts'
 import { memberKeyPair, prfSalt, softwarePrf } from './memberkey.ts'
 import { decodePerson, encodePerson, requirePerson } from './person.ts'
 import { type Place, recordAad, sessionBytes } from './place.ts'
-import { openPerson } from './read.ts'
+import { openPerson, requireVaultAnswer } from './read.ts'
 import { openRecord, sealRecord } from './seal.ts'
 import {
   type Approval,
@@ -170,17 +170,49 @@ test('people are written as the server takes them, and read again, proven', asyn
     const inner = toBase64(await nodeHpke.open(outer.get(id)!.privateKey, fromBase64(sealed), aad))
     assert.equal(record.body, sha256(fromBase64(inner)).toString('hex'))
     const writer = { id: session.id, unit, key: session.key.publicKey }
-    const opened = await openPerson({ id, statement, signature, inner }, writer, reading)
+    const opened = await openPerson({ id, version: 1, statement, signature, inner }, writer, reading)
     assert.deepEqual(opened, { id, version: 1, alias: personAlias(id), person })
     for (const other of [undefined, { ...writer, id: randomUUID() }, { ...writer, key: nodeSessionKey().publicKey }])
-      assert.ok((await openPerson({ id, statement, signature, inner }, other, reading)).unproven)
+      assert.ok((await openPerson({ id, version: 1, statement, signature, inner }, other, reading)).unproven)
     const swapped = people[(at + 1) % people.length]!.id
-    await assert.rejects(openPerson({ id: swapped, statement, signature, inner }, writer, reading), {
+    await assert.rejects(openPerson({ id: swapped, version: 1, statement, signature, inner }, writer, reading), {
       code: 'UNPROVEN',
     })
-    const older = canonical({ ...record, version: 2 })
-    await assert.rejects(openPerson({ id, statement: older, signature, inner }, writer, reading), { code: 'UNPROVEN' })
+    // Another version than the one that was asked for, however well it is signed.
+    await assert.rejects(openPerson({ id, version: 2, statement, signature, inner }, writer, reading), {
+      code: 'UNPROVEN',
+    })
   }
+})
+
+test('an answer that is not the vault’s own, to this very request, is refused', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const voucherKey = publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
+  const session = await openGrantSession({ unit, most: 9, purpose: 'support' }, making)
+  const asked = [1, 2].map(version => ({ kind: 'person' as const, id: randomUUID(), version }))
+  const ask = () => requestRelease(session, asked, { now, shown: true, genesisDigest })
+  const { request } = await ask()
+  const say = (text: string, states: string[]) => {
+    const type = 'bulkhead-opened/v1'
+    const statement = canonical({ type, request: sha256(text).toString('hex'), states })
+    const bytes = directory.sessionBytes(statement, type, genesisDigest)
+    return { statement, signature: sign(null, bytes, privateKey).toString('base64') }
+  }
+  const using = { voucherKey, genesisDigest }
+  const records = asked.map((one, at) => ({ ...one, state: ['ok', 'stale'][at]! }))
+  const vault = say(request, ['ok', 'stale'])
+  await requireVaultAnswer({ vault, records }, request, using)
+  const unproven = { code: 'UNPROVEN' }
+  const lies: Parameters<typeof requireVaultAnswer>[0][] = [
+    { vault, records: records.map(one => ({ ...one, state: 'ok' })) },
+    { vault, records: [...records].reverse() },
+    { vault, records: records.slice(0, 1) },
+    { vault, records: records.map(one => ({ ...one, version: 1 })) },
+    { vault: { ...vault, signature: toBase64(new Uint8Array(64)) }, records },
+    { vault: say((await ask()).request, ['ok', 'stale']), records },
+  ]
+  for (const lie of lies) await assert.rejects(requireVaultAnswer(lie, request, using), unproven)
+  await assert.rejects(requireVaultAnswer({ vault, records }, (await ask()).request, using), unproven)
 })
 
 test('keys that the vault did not sign, or not for this installation, are not sealed to', async () => {

@@ -94,6 +94,16 @@ export const releaseKeysShape = object({
   at: time,
   keys: listOf(object({ kind: oneOf(...KINDS), id: uuid, key: base64 }), MOST_RECORDS),
 })
+/**
+ * The vault's word on a request, by the digest of its text: what it opened, in the request's order. `ok` says that this version is the current one, so
+ * nobody in between shows an older one that was opened before.
+ */
+export const STATES = ['ok', 'stale', 'unknown'] as const
+export const openedShape = object({
+  type: oneOf('bulkhead-opened/v1'),
+  request: digest,
+  states: listOf(oneOf(...STATES), MOST_RELEASED),
+})
 export type DirectoryRecord = ReturnType<typeof recordShape>
 /** Search tokens for records that were written without the unit's key. */
 export const tokensShape = object({
@@ -111,6 +121,7 @@ export const tokensShape = object({
 })
 export type Assignment = ReturnType<typeof assignmentShape>
 export type ReleaseRequest = ReturnType<typeof requestShape>
+export type Opened = ReturnType<typeof openedShape>
 export type ReleaseKeys = ReturnType<typeof releaseKeysShape>
 
 /** What a member approves. */

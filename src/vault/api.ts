@@ -49,7 +49,8 @@ export type VaultMethods = {
    */
   release: {
     params: { grant: Signed; request: string; signature: string }
-    result: { left: Left; records: RecordState[] }
+    /** `vault`: `openedShape`, signed as above, for the client. */
+    result: { left: Left; records: RecordState[]; vault: SignedText }
   }
   /** Removes release keys for good. `records`: how many were there; `epoch`: of the keyring, since when they are gone. */
   erase: { params: { erasure: Signed }; result: { records: number; epoch: number } }

@@ -1,6 +1,6 @@
 import { BulkheadError } from '../../base/errors.ts'
 import type { Person as Line, Released } from '../../console/people/api.ts'
-import { type KnownWriter, type Opened, openPerson } from '../../people/read.ts'
+import { type KnownWriter, type Opened, openPerson, requireVaultAnswer } from '../../people/read.ts'
 import { type GrantSession, openGrantSession, type Purpose, requestRelease } from '../../people/session.ts'
 import { directoryDigest, openWriterAt, type Signed } from '../../trust/directory.ts'
 import type { Trusted } from '../../trust/roster.ts'
@@ -39,7 +39,10 @@ async function release(
   const records = lines.map(({ id, version }) => ({ kind: 'person' as const, id, version }))
   const { now } = making()
   const request = await requestRelease(grant, records, { now, shown: true, genesisDigest: trusted.genesisDigest })
-  return console.post<Released>('/api/people/release', request)
+  const answer = await console.post<Released>('/api/people/release', request)
+  const { genesisDigest, roster } = trusted
+  await requireVaultAnswer(answer, request.request, { voucherKey: roster.keys.voucher, genesisDigest })
+  return answer
 }
 
 function openOne(

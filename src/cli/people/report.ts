@@ -3,6 +3,7 @@ import type { DevicePage } from '../../console/api.ts'
 import type { Released } from '../../console/people/api.ts'
 import { reportAad } from '../../intake/api.ts'
 import { fromBase64 } from '../../people/bytes.ts'
+import { requireVaultAnswer } from '../../people/read.ts'
 import { openGrantSession, requestRelease } from '../../people/session.ts'
 import { deviceAlias } from '../../trust/alias.ts'
 import { recordAad } from '../../trust/directory.ts'
@@ -30,6 +31,7 @@ export async function revealDevice(args: Args): Promise<number> {
   const { genesisDigest } = trusted
   const asked = await requestRelease(grant, [record], { now: making().now, shown: true, genesisDigest })
   const answer = await console.post<Released>('/api/people/release', asked)
+  await requireVaultAnswer(answer, asked.request, { voucherKey: trusted.roster.keys.voucher, genesisDigest })
   const [found] = answer.records
   if (found?.state !== 'ok')
     throw new BulkheadError('NOT_FOUND', `Nothing that ${deviceAlias(id)} said of itself can be opened.`, {

@@ -72,6 +72,7 @@ export const releasedOut = z
       grant: z.int(),
       budgets: z.array(z.object({ people: z.int(), seconds: z.int(), left: z.int() })),
     }),
+    vault: z.object({ statement: z.string(), signature: z.string() }), // bulkhead-opened/v1, signed by the vault
     records: z.array(
       z.object({
         kind,

@@ -17,12 +17,13 @@ export async function release(desk: Desk, { grant, request, signature }: Release
   const sealed = asked.map(
     ({ kind, id }, at) => (kind === 'device' ? said.get(id) : rows[at]?.sealed) ?? Buffer.alloc(0),
   )
-  const { left, records, inner } = await desk.vault.release({ grant, request, signature }, sealed)
+  const { left, records, vault, inner } = await desk.vault.release({ grant, request, signature }, sealed)
   const stale = asked.filter(({ kind }, at) => kind !== 'device' && records[at] === 'stale')
   if (stale.length > 0) await settle(desk, stale)
   const writers = await findWriters(desk.db, [...new Set(rows.flatMap(row => row?.writer_id ?? []))])
   return {
     left,
+    vault,
     records: asked.map((one, at) => ({
       ...one,
       state: records[at] ?? 'unknown',

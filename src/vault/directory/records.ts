@@ -3,6 +3,7 @@ import { BulkheadError } from '../../base/errors.ts'
 import { canonical } from '../../trust/canonical.ts'
 import {
   type DirectoryRecord,
+  type Opened,
   openWriter,
   type ReleaseKeys,
   recordShape,
@@ -39,9 +40,13 @@ export function releaseKeys(ask: { writer: Signed; records: Place[] }, needs: Ne
   requireDistinct(ask.records)
   ask.records.forEach((place, at) => void requireUnit(keyring.find(place), unit, at))
   const keys = ask.records.map(place => ({ ...place, key: offers.offer(place, unit).toString('base64') }))
-  const type = 'bulkhead-release-keys/v1'
-  const statement = canonical({ type, at: clock(), keys } satisfies ReleaseKeys)
-  const signature = sign(null, sessionBytes(statement, type, trusted.genesisDigest), voucher)
+  return vouchFor({ type: 'bulkhead-release-keys/v1', at: clock(), keys }, voucher, trusted)
+}
+
+/** The vault's own word, which clients verify: the console stands in between. */
+export function vouchFor(said: ReleaseKeys | Opened, voucher: KeyObject, { genesisDigest }: Trusted): Written {
+  const statement = canonical(said)
+  const signature = sign(null, sessionBytes(statement, said.type, genesisDigest), voucher)
   return { statement, signature: signature.toString('base64') }
 }
 

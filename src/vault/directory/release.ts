@@ -15,7 +15,7 @@ import { splitParts } from '../parts.ts'
 import { createTurns } from '../turns.ts'
 import { openOuter } from './outer.ts'
 import { createPatterns } from './patterns.ts'
-import { type Needs, requireDistinct } from './records.ts'
+import { type Needs, requireDistinct, vouchFor } from './records.ts'
 import type { Spend } from './spending.ts'
 
 const CLOCKS_DIFFER = 60 // seconds
@@ -111,7 +111,10 @@ export function createRelease(needs: Needs) {
       await keyring.change(() => ({ type: 'spend', spend }))
       const found = request.records.map((record, at) => open(record, sealed[at]!, grant.unit, genesisDigest))
       tell(spend, request, grant, left, found.filter(one => 'unproven' in one).length)
-      return { result: { left, records: found.map(({ state }) => state) }, inner: found.map(({ inner }) => inner) }
+      const states = found.map(({ state }) => state)
+      const opened = { type: 'bulkhead-opened/v1', request: sha256Hex(ask.request), states } as const
+      const vault = vouchFor(opened, needs.voucher, needs.trusted())
+      return { result: { left, records: states, vault }, inner: found.map(({ inner }) => inner) }
     })
   }
 

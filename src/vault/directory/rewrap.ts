@@ -54,10 +54,10 @@ async function rewrapBatch(places: Place[], options: Options, sum: Rewrapped) {
   const records = places.flatMap(place => keyring.find(place) ?? []) // what was erased since is not there
   const found = await rows.read(records.map(({ kind, id, version }) => ({ kind, id, version })))
   const wrapped: Wrapped[] = []
-  for (const [at, record] of records.entries()) {
+  for (const [at, place] of records.entries()) {
     if (at % SLICE === 0) await breathe()
-    const next = keyring.nextKey(record)
-    if (!next) continue // written anew in the meantime, and to the new key
+    const [record, next] = [keyring.find(place), keyring.nextKey(place)]
+    if (!record || !next) continue // erased in the meantime, or written anew and to the new key
     const one = found[at] && wrapOne(record, next, found[at], options.genesisDigest)
     if (one) wrapped.push(one)
     else sum[found[at] ? 'unopened' : 'missing']++

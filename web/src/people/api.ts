@@ -14,6 +14,7 @@ export type Found = { people: PersonLine[]; more: boolean }
 export type Left = { grant: number; budgets: { people: number; seconds: number; left: number }[] }
 export type Released = {
   left: Left
+  vault: { statement: string; signature: string }
   records: {
     id: string
     version: number

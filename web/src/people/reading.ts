@@ -1,5 +1,5 @@
 import { BulkheadError } from '../../../src/base/errors.ts'
-import { type KnownWriter, openPerson, type Opened as Shown } from '../../../src/people/read.ts'
+import { type KnownWriter, openPerson, requireVaultAnswer, type Opened as Shown } from '../../../src/people/read.ts'
 import { openGrantSession, type Purpose, requestRelease } from '../../../src/people/session.ts'
 import { openWriterAt } from '../../../src/trust/directory.ts'
 import { call, Refusal, type Signed } from '../api.ts'
@@ -44,6 +44,8 @@ export async function showPeople(me: Me, lines: Pick<PersonLine, 'id' | 'version
   const now = Math.floor(Date.now() / 1000)
   const request = await requestRelease(grant.session, records, { now, shown: true, genesisDigest })
   const answer = await call<Released>('/api/people/release', { body: request })
+  const { keys } = (await trustedNow(me)).roster
+  await requireVaultAnswer(answer, request.request, { voucherKey: keys.voucher, genesisDigest })
   keepWith(opened, { grant: { ...grant, left: answer.left } })
   const known = knownWriters(me)
   const using = { hpke: browserHpke, unit: opened.unit.id, unitPrivateKey: opened.key.privateKey, genesisDigest }
