@@ -1,10 +1,11 @@
-// npm run drill -- P2|P3|P4|P6|P7|erase|mutate [--devices N] [--short] [--json]: takes an attacker's position against the real build, and counts.
+// npm run drill -- P2|P3|P4|P5|P6|P7|erase|mutate [--devices N] [--short] [--json]: takes an attacker's position against the real build, and counts.
 import { parseArgs } from 'node:util'
 import { drillErase } from './erase/drill.ts'
 import { drillMutate } from './mutate/drill.ts'
 import { drillP2 } from './p2/drill.ts'
 import { drillP3 } from './p3/drill.ts'
 import { drillP4 } from './p4/drill.ts'
+import { drillP5 } from './p5/drill.ts'
 import { drillP6 } from './p6/drill.ts'
 import { drillP7 } from './p7/drill.ts'
 import { holds, printed, type Result } from './report.ts'
@@ -15,6 +16,7 @@ const drills: Record<string, (options: Options) => Promise<Result>> = {
   P2: drillP2,
   P3: drillP3,
   P4: drillP4,
+  P5: drillP5,
   P6: drillP6,
   P7: drillP7,
   erase: drillErase,

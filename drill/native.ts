@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { isRoot } from '../src/cli/home.ts'
 import { type CompartmentName, compartment } from '../src/supervisor/compartments.ts'
@@ -24,17 +25,22 @@ export async function runAs<T>(name: CompartmentName, script: string, ...words: 
   return JSON.parse(stdout) as T
 }
 
-/** Stays until it is stopped; `ready` when it has written a line. */
+/** Stays until it is stopped, and answers each JSON line with one. */
 export async function keepAs(name: CompartmentName, script: string, ...words: string[]) {
   const [file, line] = lineFor(name, script, words)
   const child = spawn(file, line, { env: {}, stdio: ['pipe', 'pipe', 'inherit'] })
-  await Promise.race([
-    once(child.stdout, 'data'),
-    once(child, 'exit').then(() => {
-      throw new Error(`${script} did not start.`)
-    }),
-  ])
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async () => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error(`${script} has ended.`)
+    return JSON.parse(value)
+  }
+  await next()
   return {
+    async ask<T>(command: object): Promise<T> {
+      child.stdin.write(`${JSON.stringify(command)}\n`)
+      return (await next()) as T
+    },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return
       const exit = once(child, 'exit')

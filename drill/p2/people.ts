@@ -6,7 +6,7 @@ import { approve, createSoftwarePasskey } from '../../src/cli/passkey.ts'
 import { writeAll } from '../../src/cli/people/import.ts'
 import { fromBase64, toBase64 } from '../../src/people/bytes.ts'
 import { makeKeyPair } from '../../src/people/keys.ts'
-import { encodePerson } from '../../src/people/person.ts'
+import { encodePerson, type Person } from '../../src/people/person.ts'
 import { sealRecord } from '../../src/people/seal.ts'
 import { sealShare } from '../../src/people/unit.ts'
 import { canonical } from '../../src/trust/canonical.ts'
@@ -130,13 +130,17 @@ function attacksOf(database: Pool, before: Past): Record<string, Attack> {
   }
 }
 
+export const intruder: Person = {
+  ...{ givenName: 'Eve', familyName: 'Intruder', email: 'eve@evil.example', mobile: '+32471999999' },
+  ...{ office: 'Elsewhere', language: 'en', fields: {} },
+}
+
 /** Whom the intruder would have there: sealed to public keys alone, signed by a key of their own. */
 export async function forge(id: string, version: number, { unit, trusted }: Pick<Client, 'unit' | 'trusted'>) {
   const { genesisDigest } = trusted
-  const made = { givenName: 'Eve', familyName: 'Intruder', email: 'eve@evil.example', mobile: '+32471999999' }
   const place = { kind: 'person' as const, id, unit: unit.id, version }
   const own = await makeKeyPair()
-  const person = encodePerson({ ...made, office: 'Elsewhere', language: 'en', fields: {} })
+  const person = encodePerson(intruder)
   const to = { unitKey: fromBase64(unit.publicKey), releaseKey: own.publicKey, genesisDigest }
   const { inner, sealed } = await sealRecord(nodeHpke, person, place, to)
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')

@@ -1,6 +1,5 @@
 // Run in the vault's place, as its user: drill/p6/captured.ts HOME DEVICE. Takes all that it has, and writes it down as JSON.
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { accessSync, constants, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { loadConfig } from '../../src/base/config.ts'
@@ -8,52 +7,12 @@ import { signVoucher, type Voucher } from '../../src/trust/voucher.ts'
 import { makeCertificate } from '../../src/vault/certificate.ts'
 import { loadVaultKeys, newSerial } from '../../src/vault/keys.ts'
 import { readKeyring } from '../people/keyring.ts'
+import { columnsRead, filesReached } from '../reached.ts'
 import type { Taken } from './drill.ts'
 
 const [home = '', device = ''] = process.argv.slice(2)
 const config = loadConfig('vault', ['--home', home])
 const database = new pg.Pool({ ...config.database!, max: 2 })
-
-/** Whole tables where it may, else what columns it may. */
-async function everything(): Promise<string[]> {
-  const { rows } = await database.query(
-    `select table_schema as schema, table_name as table, array_agg(column_name::text) as columns from information_schema.columns
-     where table_schema in ('console', 'edge', 'vault', 'watch') group by 1, 2`,
-  )
-  const found: string[] = []
-  for (const { schema, table, columns } of rows as { schema: string; table: string; columns: string[] }[]) {
-    const from = `${quoted(schema)}.${quoted(table)}`
-    for (const column of columns) {
-      const read = await database
-        .query(`select ${quoted(column)}::text as text from ${from}`)
-        .catch(() => ({ rows: [] as { text: string }[] }))
-      for (const { text } of read.rows) found.push(`${schema}.${table}.${column}: ${text}`)
-    }
-  }
-  return found
-}
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
-
-/** Files and sockets of other compartments that this user opens. */
-function foreign(folder: string): string[] {
-  let names: string[]
-  try {
-    names = readdirSync(folder)
-  } catch {
-    return []
-  }
-  return names.flatMap(name => {
-    const path = join(folder, name)
-    const found = statSync(path, { throwIfNoEntry: false })
-    if (found?.isDirectory()) return foreign(path)
-    try {
-      accessSync(path, found?.isSocket() ? constants.W_OK : constants.R_OK)
-      return [path]
-    } catch {
-      return []
-    }
-  })
-}
 
 /** A certificate for a device that has one already, and its voucher: signed by the vault's own keys, and in no ledger. */
 async function ghost(): Promise<Taken['ghost']> {
@@ -81,11 +40,11 @@ async function ghost(): Promise<Taken['ghost']> {
   return { key, certificate: der.toString('base64') }
 }
 
-const texts = await everything()
+const texts = await columnsRead(database)
 const held = readKeyring(join(config.dataDir, 'keyring'))
 const others = ['edge', 'console', 'ledger', 'watch', 'supervisor', 'pg', 'run']
 const reached = others
-  .flatMap(name => foreign(join(home, name)))
+  .flatMap(name => filesReached(join(home, name), 'read'))
   .filter(path => !Object.values({ ...config.serves, ...config.calls }).includes(path))
 const taken: Taken = {
   texts,
