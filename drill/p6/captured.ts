@@ -50,7 +50,10 @@ const taken: Taken = {
   texts,
   reached,
   keys: Object.fromEntries(
-    [...held.contents.rows.madeBefore(Infinity)].map(({ id }) => [id, held.find(id)!.key.toString('hex')]),
+    [...held.contents.rows.madeBefore(Infinity)].map(place => [
+      place.id,
+      held.contents.rows.find(place)!.key.toString('hex'),
+    ]),
   ),
   ghost: await ghost(),
   woken: (await database.query(`update edge.wake set due = now(), attempts = 0`)).rowCount ?? 0,

@@ -26,5 +26,5 @@ export function readKeyring(dir: string): Held {
   readFrames(key, { file: 'segment', epoch }, segment, body => contents.apply(body))
   const places = [...contents.rows.madeBefore(Infinity)]
   const find = (id: string) => contents.rows.find({ kind: 'person', id })
-  return { epoch, key, contents, find, keys: places.map(({ id }) => find(id)!.key) }
+  return { epoch, key, contents, find, keys: places.map(place => contents.rows.find(place)!.key) }
 }
