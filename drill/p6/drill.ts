@@ -111,8 +111,8 @@ export async function drillP6({ say, short = false }: { say: Say; short?: boolea
         why: `MISSING: it ${served ? `was served (order ${order})` : 'was not served'} and ${noticed.length > 0 ? `led to ${noticed.join(', ')}` : `nobody noticed within ${PATIENCE_MS / 1000} s`}; certificates are not reconciled with the ledger yet`,
       },
       {
-        what: 'what devices reported, with the database’s columns beside it',
-        why: 'sealed to vault/keys/seal.key: whoever has both reads it, until intake seals to units',
+        what: 'what devices reported that enrolled before vouchers named a release key',
+        why: 'sealed to vault/keys/seal.key until they renew; here every voucher names one',
       },
     ]
     if (isRoot())

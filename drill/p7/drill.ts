@@ -112,8 +112,8 @@ export async function drillP7({ say, short = false }: { say: Say; short?: boolea
           why: `with it and the unit’s private key ${kept.people.size} of ${ERASED} erased people can be read: keep that folder out of every backup`,
         },
         {
-          what: 'what devices reported',
-          why: 'it is sealed to vault/keys/seal.key, which a copy of the whole home holds: it opens, until it is sealed to units',
+          what: 'what devices reported that enrolled before vouchers named a release key',
+          why: 'sealed to vault/keys/seal.key, which a copy of the whole home holds, until they renew',
         },
         { what: 'restoring on another machine, and the raw disk', why: 'they hold no byte that these copies do not' },
       ],
