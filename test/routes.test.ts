@@ -54,6 +54,7 @@ const CONSOLE = {
     'GET /api/orders',
     'GET /api/orders/:id',
     'GET /api/people',
+    'GET /api/people/assignments',
     'GET /api/proposals',
     'GET /api/proposals/:proposal',
     'GET /api/push',

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
@@ -48,15 +49,18 @@ export async function provePapers(page: Page): Promise<{ codes: string[]; shares
     .getByRole('region', { name: 'Recovery shares of the directory' })
     .locator('pre')
     .allInnerTexts()
+  const press = (name: string) => page.getByRole('button', { name }).click()
+  await press('I have printed them')
+  assert.equal(await page.getByText(shares[0]!.slice(-20)).count(), 0)
   const asked = page.getByRole('textbox', { name: /^From the paper/ })
   const label = await page.getByText(/^From the paper/).innerText()
   const [share, line, group] = label.match(/\d+/g)!.map(Number)
   const lines = shares[share! - 1]!.split('\n').filter(one => one.startsWith('>'))
   await asked.fill('0000')
-  await page.getByRole('button', { name: 'I have printed them' }).click()
+  await press('Go on')
   await page.getByText('That is not what stands there.').waitFor()
   await asked.fill(lines[line! - 1]!.slice(2).split('-')[group! - 1]!.toLowerCase())
-  await page.getByRole('button', { name: 'I have printed them' }).click()
+  await press('Go on')
   await page.getByRole('link', { name: 'Go to the sign-in' }).waitFor()
   return { codes, shares }
 }

@@ -10,8 +10,9 @@ export type Papers = { codes: string[]; shares: string[]; needed: number; prf: b
 
 /** To be printed: the codes that freeze, and the shares of the directory's key, one a page. A group is typed back from paper before it goes on. */
 export function PaperPage({ inventory, made }: { inventory: boolean; made: Papers }) {
-  const { codes, shares, needed, prf } = made
+  const { shares, prf } = made
   const [proven, setProven] = useState(false)
+  const [printed, setPrinted] = useState(false)
   useEffect(() => {
     const ask = (event: Event) => event.preventDefault() // what stands here is shown once
     if (!proven) addEventListener('beforeunload', ask)
@@ -30,36 +31,7 @@ export function PaperPage({ inventory, made }: { inventory: boolean; made: Paper
             </p>
           </Notice>
         )}
-        <section className="part codes paper" aria-labelledby="codes">
-          <h2 id="codes">Paper codes that stop everything</h2>
-          <p>
-            Each of them stops every delivery once, without a passkey: for the day when somebody has to act at once.
-            They were made in this browser and are shown this one time. Keep them where a responder finds them.
-          </p>
-          <ul className="mono">
-            {codes.map(code => (
-              <li key={code}>{code}</li>
-            ))}
-          </ul>
-        </section>
-        <section className="part" aria-labelledby="shares">
-          <h2 id="shares">Recovery shares of the directory</h2>
-          <p>
-            The names of your people are sealed to a key that no server has. Your passkey will open it. If that passkey
-            is lost, any {needed} of these {shares.length} papers give the key back; fewer say nothing of it, and
-            without them <span className="strong">nobody can ever read the directory again</span>.
-          </p>
-          <p>
-            Print them, one a page, and give each to another person, or put it into another safe. They are shown this
-            one time.
-          </p>
-          {shares.map(share => (
-            <pre key={share} className="mono paper share">
-              {share}
-            </pre>
-          ))}
-          <Act onPress={() => window.print()}>Print the codes and the shares</Act>
-        </section>
+        {!printed && <Sheets made={made} onPrinted={() => setPrinted(true)} />}
         {proven ? (
           <>
             <p role="status">
@@ -72,12 +44,52 @@ export function PaperPage({ inventory, made }: { inventory: boolean; made: Paper
             </Link>
           </>
         ) : (
-          <TypeBack shares={shares} onProven={() => setProven(true)} />
+          printed && <TypeBack shares={shares} onProven={() => setProven(true)} onBack={() => setPrinted(false)} />
         )}
       </Page>
     </div>
   )
 }
+
+const Sheets = ({ made: { codes, shares, needed }, onPrinted }: { made: Papers; onPrinted: () => void }) => (
+  <>
+    <section className="part codes paper" aria-labelledby="codes">
+      <h2 id="codes">Paper codes that stop everything</h2>
+      <p>
+        Each of them stops every delivery once, without a passkey: for the day when somebody has to act at once. They
+        were made in this browser and are shown this one time. Keep them where a responder finds them.
+      </p>
+      <ul className="mono">
+        {codes.map(code => (
+          <li key={code}>{code}</li>
+        ))}
+      </ul>
+    </section>
+    <section className="part" aria-labelledby="shares">
+      <h2 id="shares">Recovery shares of the directory</h2>
+      <p>
+        The names of your people are sealed to a key that no server has. Your passkey will open it. If that passkey is
+        lost, any {needed} of these {shares.length} papers give the key back; fewer say nothing of it, and without them{' '}
+        <span className="strong">nobody can ever read the directory again</span>.
+      </p>
+      <p>
+        Print them, one a page, and give each to another person, or put it into another safe. They are shown this one
+        time.
+      </p>
+      {shares.map(share => (
+        <pre key={share} className="mono paper share">
+          {share}
+        </pre>
+      ))}
+      <div className="actions">
+        <Act onPress={() => window.print()}>Print the codes and the shares</Act>
+        <Act look="quiet" onPress={onPrinted}>
+          I have printed them
+        </Act>
+      </div>
+    </section>
+  </>
+)
 
 type Place = { share: number; line: number; group: number; is: string }
 
@@ -97,7 +109,10 @@ function somewhere(shares: string[]): Place {
   return places[crypto.getRandomValues(new Uint32Array(1))[0]! % places.length]!
 }
 
-function TypeBack({ shares, onProven }: { shares: string[]; onProven: () => void }) {
+type TypeBackProps = { shares: string[]; onProven: () => void; onBack: () => void }
+
+/** Nothing of them is on the screen any more. */
+function TypeBack({ shares, onProven, onBack }: TypeBackProps) {
   const [place] = useState(() => somewhere(shares))
   const [typed, setTyped] = useState('')
   const [wrong, setWrong] = useState(false)
@@ -111,7 +126,7 @@ function TypeBack({ shares, onProven }: { shares: string[]; onProven: () => void
     <form className="stack" onSubmit={submit}>
       <Line
         label={`From the paper: share ${place.share}, line ${place.line} of its code, group ${place.group}`}
-        help="Four letters and digits between hyphens: so that nobody goes on without having printed them."
+        help="Four letters and digits between hyphens: so that nobody goes on who has not got the papers."
         value={typed}
         onChange={text => {
           setTyped(text)
@@ -127,7 +142,12 @@ function TypeBack({ shares, onProven }: { shares: string[]; onProven: () => void
           left.
         </p>
       )}
-      <Act type="submit">I have printed them</Act>
+      <div className="actions">
+        <Act type="submit">Go on</Act>
+        <Act look="quiet" onPress={onBack}>
+          Show them again
+        </Act>
+      </div>
     </form>
   )
 }

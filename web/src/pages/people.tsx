@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useEffect, useState } from 'react'
 import { matches } from '../../../src/people/tokens.ts'
 import { call } from '../api.ts'
 import { UnprovenWord } from '../parts/badges.tsx'
@@ -26,6 +26,7 @@ export function PeoplePage() {
   const after = cursors.at(-1)!
   const page = useQuery({
     queryKey: ['people', unit.id, after],
+    staleTime: 0, // versions are asked for by number: an old list finds nothing
     queryFn: ({ signal }) =>
       call<Answer>(
         `/api/people?${new URLSearchParams({ unit: unit.id, limit: String(PAGE), ...(after && { after }) })}`,
@@ -256,6 +257,11 @@ function Unindexed({ lines, shown }: { lines: PersonLine[]; shown: Map<string, S
     onSuccess: () => queries.invalidateQueries({ queryKey: ['people'] }),
     gcTime: 0,
   })
+  const { mutate, isIdle } = index
+  const canSign = useOpened()?.writer !== undefined // somebody wrote already: this takes no gesture, and goes by itself
+  useEffect(() => {
+    if (canSign && ready.length > 0 && isIdle) mutate()
+  }, [canSign, ready.length, isIdle, mutate])
   if (missing.length === 0) return null
   return (
     <Notice>

@@ -43,6 +43,7 @@ export function PeopleImportPage() {
   const choose = (chosen: File | undefined) => {
     if (!chosen) return
     setFile(chosen)
+    setDone(0)
     send.reset()
     read.mutate(chosen)
   }
@@ -74,7 +75,7 @@ export function PeopleImportPage() {
         </div>
         <div className="file">
           <FileTrigger acceptedFileTypes={['.csv', '.txt', '.xlsx']} onSelect={files => choose(files?.[0])}>
-            <Act look={table ? 'quiet' : 'main'} isPending={read.isPending}>
+            <Act look={table ? 'quiet' : 'main'} isPending={read.isPending} isDisabled={send.isPending}>
               {file ? 'Choose another file …' : 'Choose a file …'}
             </Act>
           </FileTrigger>

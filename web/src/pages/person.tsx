@@ -302,7 +302,7 @@ function Erase({ line }: { line: PersonLine }) {
           <li>
             {line.devices.length === 0
               ? 'No device is assigned to this person.'
-              : 'The devices of this person are assigned to nobody; they stay enrolled. Take them back, or erase them, by an order.'}
+              : 'The devices of this person become nobody’s; they stay enrolled. What is on them is erased by an order, which comes first.'}
           </li>
           <li>The ledger keeps that somebody was erased, when and by whom: not who it was.</li>
         </ul>

@@ -86,10 +86,9 @@ export async function handOver(me: Me, device: string, person: string | undefine
   await call('/api/people/assign', { body: { writer: session.writer, ...signed } })
 }
 
-/** Devices first, so that none names somebody who is no more; then the keys, whose end nothing undoes. */
-export async function erasePerson(me: Me, { id, devices }: PersonLine): Promise<void> {
+/** One gesture. The server takes the rows along, and whose devices were whose. */
+export async function erasePerson(me: Me, { id }: Pick<PersonLine, 'id'>): Promise<void> {
   const { unit } = requireOpened()
-  for (const { device } of devices) await handOver(me, device, undefined)
   const erasure = await makeErasure({ unit: unit.id, records: [{ kind: 'person', id }] }, makingOf(me))
   await call('/api/people/erase', { body: { erasure } })
 }
