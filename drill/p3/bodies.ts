@@ -12,7 +12,12 @@ import type { World } from '../world.ts'
 type Sign = (digest: Buffer) => Approval
 export type Wanted = { path: RegExp; bodies: (sign: Sign) => object[] }
 
-export function wantedBodies({ owner }: World, device: string, order: { order: string; digest: string }): Wanted[] {
+export function wantedBodies(
+  { owner }: World,
+  device: string,
+  order: { order: string; digest: string },
+  people: Wanted[],
+): Wanted[] {
   const { trusted } = owner
   const { roster } = trusted
   const now = Math.floor(Date.now() / 1000)
@@ -55,6 +60,7 @@ export function wantedBodies({ owner }: World, device: string, order: { order: s
   })
   const proposals = [proposal('roster', next), proposal('cancel', cancel), proposal('thaw', thaw)]
   return [
+    ...people,
     {
       path: /^\/api\/orders\/[^/]+\/approvals$/,
       bodies: sign => [{ approval: sign(Buffer.from(order.digest, 'hex')) }],

@@ -1,20 +1,24 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { approve, type SoftwarePasskey } from '../../src/cli/passkey.ts'
 import type { Order } from '../../src/console/api.ts'
+import { toBase64 } from '../../src/people/bytes.ts'
 import type { Approval } from '../../src/trust/approval.ts'
 import { CLOCKED, clockOf } from '../clock/clock.ts'
 import { lootSearch } from '../loot.ts'
+import { type Colleague, importStaff, openClient, staffCanaries, staffOf } from '../people/staff.ts'
 import { openPlain } from '../plain/office.ts'
 import { atMost, type Figure, none, type Result } from '../report.ts'
 import { passkeyOf, type Session, signIn, withToken } from '../session.ts'
 import { allJudged, approved, canaries, enrolPlanted, openWorld, type Planted, type Say, type World } from '../world.ts'
-import { wantedBodies } from './bodies.ts'
+import { type Wanted, wantedBodies } from './bodies.ts'
+import { overhear, peopleBodies, queriesOf } from './people.ts'
 
 // P3: what a signed-in member's client keeps and sends is stolen: the token, and every assertion that was on its way. Not the passkey.
 
 const HOURS = 8 // a session's life
 
-export async function drillP3({ say }: { say: Say }): Promise<Result> {
+export async function drillP3({ say, short = false }: { say: Say; short?: boolean }): Promise<Result> {
   const began = performance.now()
   const world = await openWorld({ start: CLOCKED })
   try {
@@ -30,6 +34,10 @@ export async function drillP3({ say }: { say: Say }): Promise<Result> {
     const victim = (await signIn(installation.urls.console, passkeyOf(world, 0), owner.trusted))!
     const draft = await owner.draft({ action: 'EraseDevice', devices: [planted[0]!.id] })
 
+    const { staff, ids } = await importStaff(world, staffOf('P3', short ? 60 : 500))
+    const client = await openClient(world)
+    const overheard = await overhear(victim, client, ids)
+    const bodies = await peopleBodies(client, overheard, ids)
     const before = await standing(world)
     const thief = withToken(installation.urls.console, victim.token)
     const noticed = await notices.after(
@@ -39,20 +47,23 @@ export async function drillP3({ say }: { say: Say }): Promise<Result> {
         }),
       'approval-unproven',
     )
-    const stolen = await everyRoute(world, thief, planted, draft)
+    const stolen = await everyRoute(world, thief, planted, draft, bodies)
     say(`${stolen.calls} requests over ${stolen.routes.length} routes.`)
     const changed = differences(before, await standing(world))
     for (const { device } of planted) await device.connect()
-    const loot = lootSearch(canaries(planted))
-    loot.search(Buffer.from(stolen.heard.join('\n')))
-    const plain = await plainP3(world, planted)
+    const loot = lootSearch([...canaries(planted), ...staffCanaries(staff)])
+    loot.search(Buffer.from([overheard.answer, ...stolen.heard].join('\n')))
+    const opened = stolen.heard.filter(text => /"state":"ok"/.test(text))
+    await sleep(50) // connections that ended meanwhile are noticed
+    const plain = await plainP3(world, planted, staff)
     const figures: Figure[] = [
       none(
         'loot',
-        'names, numbers, e-mails, serials read',
+        'names, numbers, e-mails, offices, serials read',
         loot.found.map(({ what, text, how }) => `${what} ${text}: ${how}`),
         { plain: plain.loot },
       ),
+      none('loot', 'people whom the vault opened its half of for the thief', opened, { plain: plain.people }),
       none('effect', 'what came to count', changed, { plain: plain.effect }),
       none('effect', 'commands that nobody approved', effects.violations(allJudged(planted)), { plain: plain.effect }),
       none('effect', 'routes that set a cookie, or let another origin read', stolen.leaky),
@@ -74,6 +85,10 @@ export async function drillP3({ say }: { say: Say }): Promise<Result> {
       figures,
       tried: [...stolen.routes, ...Object.keys(assertions(world))],
       skipped: [
+        {
+          what: 'a unit’s key that is not sealed to a passkey yet',
+          why: 'a session may put noise in its place, and then that member needs the owner’s command line to be let in',
+        },
         {
           what: 'the storage of a real browser, copied into another',
           why: 'the token is all that the app keeps; test/web shows the app in Chromium',
@@ -123,6 +138,7 @@ async function everyRoute(
   thief: Session,
   planted: readonly Planted[],
   draft: { order: string; digest: string },
+  people: Wanted[],
 ): Promise<Heard> {
   const { body: document } = await thief.ask<{ paths: Record<string, Record<string, unknown>> }>('GET', '/openapi.json')
   const { rows } = await world.installation.database.query(
@@ -132,11 +148,12 @@ async function everyRoute(
     world,
     rows.map(({ approval }) => approval as Approval),
   )
-  const wanted = wantedBodies(world, planted[0]!.id, draft)
+  const wanted = wantedBodies(world, planted[0]!.id, draft, people)
   const { body: open } = await thief.ask<{ proposal: string }>('POST', '/api/proposals', {
     ...wanted.find(({ path }) => path.test('/api/proposals'))!.bodies(() => ({}) as Approval)[0],
     approval: undefined,
   })
+  const queries = queriesOf(world.owner.trusted.roster.units[0]!.id)
   const out: Heard = { calls: 0, routes: [], heard: [], leaky: [] }
   const fill = (path: string, name: string) =>
     path
@@ -155,7 +172,8 @@ async function everyRoute(
             method === 'GET' ? [undefined] : (wanted.find(one => one.path.test(path))?.bodies(sign) ?? [{}])
           for (const body of bodies) {
             out.calls++
-            out.heard.push((await thief.ask(method, path, body)).text)
+            const query = method === 'GET' ? (queries[template] ?? '') : ''
+            out.heard.push((await thief.ask(method, `${path}${query}`, body)).text)
           }
         }
     }
@@ -169,8 +187,13 @@ async function everyRoute(
 }
 
 /** All that members decide; drafts and open proposals are not among it, for they are nothing until somebody signs. */
-async function standing({ installation }: World): Promise<Record<string, unknown>> {
-  const { console } = installation
+async function standing(world: World): Promise<Record<string, unknown>> {
+  const { console } = world.installation
+  const { units } = world.owner.trusted.roster
+  const unlocked = await openClient(world).then(
+    ({ key }) => toBase64(key.publicKey),
+    () => 'by nobody',
+  )
   const { orders } = await console.get<{ orders: Order[] }>('/api/orders')
   const { version, frozen, size } = await console.get<Record<string, unknown>>('/api/roster/standing')
   return {
@@ -185,6 +208,9 @@ async function standing({ installation }: World): Promise<Record<string, unknown
       ({ invitation }) => invitation,
     ),
     push: await console.get('/api/push'),
+    people: await console.get(`/api/people?unit=${units[0]!.id}&limit=500`),
+    memberKeys: await console.get('/api/units/member-keys'),
+    unlocked,
   }
 }
 
@@ -217,18 +243,24 @@ async function ends(world: World, victim: Session): Promise<Figure[]> {
 }
 
 /** The same theft in the plain baseline: the cookie is the administrator. */
-async function plainP3({ installation }: World, planted: readonly Planted[]) {
+async function plainP3({ installation }: World, planted: readonly Planted[], staff: readonly Colleague[]) {
   const plain = await openPlain(
     installation.database,
     planted.map(({ person }) => person),
+    staff,
   )
   try {
-    const heard = await plain.ask('GET', '/api/devices', {}, { cookie: `session=${plain.cookie}` })
-    const loot = lootSearch(canaries(planted))
-    loot.search(Buffer.from(JSON.stringify(heard)))
+    const headers = { cookie: `session=${plain.cookie}` }
+    const people = await plain.ask<unknown[]>('GET', '/api/people', {}, headers)
+    const loot = lootSearch([...canaries(planted), ...staffCanaries(staff)])
+    loot.search(Buffer.from(JSON.stringify([await plain.ask('GET', '/api/devices', {}, headers), people])))
     await plain.order('EraseDevice', undefined)
     for (const device of plain.devices) await device.connect()
-    return { loot: loot.found.length, effect: plain.devices.filter(({ executed }) => executed.length > 0).length }
+    return {
+      loot: loot.found.length,
+      people: people.length,
+      effect: plain.devices.filter(({ executed }) => executed.length > 0).length,
+    }
   } finally {
     await plain.close()
   }

@@ -57,7 +57,7 @@ export function peopleRoutes(routes: Api, desk: Desk) {
     context.json({ shares: await sharesOf(desk, context.req.valid('query').unit) }, 200),
   )
   routes.openapi(share, async context => {
-    await keepShares(desk, context.req.valid('json').shares)
+    await keepShares(desk, context.req.valid('json').shares, { replace: context.get('caller') === 'local' })
     return context.json({ done: true as const }, 200)
   })
   routes.openapi(announced, async context => context.json({ keys: await memberKeys(desk) }, 200))

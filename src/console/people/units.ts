@@ -26,7 +26,11 @@ export async function memberKeys(desk: Desk): Promise<Signed[]> {
   return rows.map(({ statement, approval }) => ({ statement, approval }))
 }
 
-export async function keepShares(desk: Desk, shares: Share[]): Promise<void> {
+/**
+ * `replace`: only by the owner's own command line. Over a session one that is there stays: it holds the same key whoever sealed it, and a stolen
+ * session could shut a member out with noise in its place.
+ */
+export async function keepShares(desk: Desk, shares: Share[], { replace }: { replace: boolean }): Promise<void> {
   for (const { unit, credential } of shares) {
     if (!desk.trusted.roster.units.some(({ id }) => id === unit))
       throw new BulkheadError('NOT_FOUND', `There is no unit ${unit}.`)
@@ -40,14 +44,18 @@ export async function keepShares(desk: Desk, shares: Share[]): Promise<void> {
     sealed: Buffer.from(sealed, 'base64'),
   }))
   await desk.db.transaction().execute(async db => {
-    for (const row of rows)
+    for (const row of replace ? rows : [])
       await db
         .deleteFrom('console.unit_share')
         .where('unit_id', '=', row.unit_id)
         .where('public_key', '=', row.public_key)
         .where('credential_id', '=', row.credential_id)
         .execute()
-    await db.insertInto('console.unit_share').values(rows).execute()
+    await db
+      .insertInto('console.unit_share')
+      .values(rows)
+      .onConflict(conflict => conflict.doNothing())
+      .execute()
   })
 }
 
